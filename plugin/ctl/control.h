@@ -1,0 +1,88 @@
+// What an operator can ask of a running broker, whatever the question came in by (Unix socket now, the
+// HTTP API later).
+// Owner: implemented by the broker; used by request handlers. Threads: the broker thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/account.h"
+#include "broker/credentials.h"
+#include "broker/result.h"
+
+namespace plugin {
+
+/// One line of `turnbrokerctl usage`.
+struct AccountStatus {
+  std::string csp;
+  broker::MediaType media = broker::MediaType::audio;
+  std::string period;                     ///< broker::period_name
+  std::string client;                     ///< empty: the whole CSP
+  std::uint64_t limit_octets = 0;
+  std::uint64_t used_octets = 0;          ///< the part that is charged
+  broker::UsedTotals used;
+  std::uint64_t allocations = 0;          ///< live, on this relay
+  bool exhausted = false;
+};
+
+/// One line of `turnbrokerctl allocations`.
+struct AllocationStatus {
+  std::string id;                         ///< what `cut` takes
+  std::string csp;
+  broker::MediaType media = broker::MediaType::audio;
+  std::string client;
+  std::string client_address;             ///< "192.0.2.1:4711", "[2001:db8::1]:4711"
+  std::vector<std::string> relayed_addresses;
+  std::string transport;                  ///< udp | tcp | tls | dtls
+  broker::UnixSeconds start_s = 0;
+  broker::UnixSeconds expiry_s = 0;       ///< of the credential; 0 when it has none
+  broker::UsedTotals used;
+};
+
+struct BrokerStatus {
+  std::string version;
+  std::string relay_id;
+  std::string incarnation;                ///< hex
+  broker::UnixSeconds started_s = 0;
+  broker::UnixSeconds config_loaded_s = 0;
+  std::string config_file;
+  std::string config_error;               ///< of the last reload that was refused; else empty
+  std::vector<std::string> restart_needed;
+  std::uint64_t allocations = 0;
+  std::uint64_t allocations_max = 0;
+  std::uint64_t accounts = 0;
+  std::uint64_t records_written = 0;
+  std::string store;                      ///< "sqlite ok", "sqlite: disk I/O error"
+};
+
+/// Whose allocations to end.
+struct CutTarget {
+  std::string id;                         ///< an allocation's id, or
+  std::string csp;                        ///< all of a CSP's, or
+  std::string client;                     ///< all of a client name's (within `csp` when given)
+};
+
+class Control {
+ public:
+  virtual ~Control() = default;
+  [[nodiscard]] virtual broker::Result<std::vector<AccountStatus>> usage(
+      const std::optional<std::string>& csp, bool clients) = 0;
+  [[nodiscard]] virtual std::vector<AllocationStatus> allocations(
+      const std::optional<std::string>& csp) = 0;
+  /// How many allocations are being ended; an error when `id` names none.
+  [[nodiscard]] virtual broker::Result<std::uint64_t> cut(const CutTarget& target) = 0;
+  /// ttl_s 0: the configured one.
+  [[nodiscard]] virtual broker::Result<broker::IssuedCredentials> credentials(
+      const std::string& csp, broker::MediaType media, const std::string& client,
+      std::int64_t ttl_s) = 0;
+  /// `who` is a client id or "<csp>/<media>/<client>"; or a whole CSP. Exactly one is non-empty.
+  /// How many live allocations are being ended.
+  [[nodiscard]] virtual broker::Result<std::uint64_t> revoke(const std::string& who,
+                                                             const std::string& csp) = 0;
+  [[nodiscard]] virtual broker::Status reload() = 0;
+  [[nodiscard]] virtual BrokerStatus status() = 0;
+};
+
+}  // namespace plugin
