@@ -1,0 +1,72 @@
+// An account as this relay holds it: the pool of granted credit its allocations draw slices from.
+// Owner: the broker (AccountBook). Threads: relay threads draw and return; the broker thread alone
+// changes `stage`, limits and grants. No locks.
+//
+// Credit is conserved: granted == charged use + pool + credit in the allocations' meters (+ at most one
+// packet per relay thread that is between the two).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "broker/account.h"
+#include "broker/config.h"
+
+namespace plugin {
+
+/// How an account gives credit now.
+enum class Stage : std::uint8_t {
+  open,       ///< in slices
+  last,       ///< the ledger has no more: packet by packet, so that nothing is stranded
+  exhausted,  ///< nothing: allocations are being cut, new ones get 486
+  closed,     ///< the CSP or its quota is gone from the configuration: as exhausted
+  over        ///< its period has ended: allocations move to the successor
+};
+
+struct Account {
+  Account(broker::AccountKey account_key, std::uint32_t slot_index)
+      : key(std::move(account_key)), slot(slot_index) {}
+
+  const broker::AccountKey key;
+  const std::uint32_t slot;  ///< its AccountSlot's index
+
+  // Relay threads read and write.
+  alignas(64) std::atomic<std::int64_t> pool{0};
+  std::atomic<std::uint32_t> live{0};              ///< allocations that draw from it
+  std::atomic<bool> refill_asked{false};
+  std::atomic<std::uint64_t> refused_octets{0};    ///< in Stage::last: size of a packet that did not fit
+  std::atomic<bool> ready{false};                  ///< has had its first answer from the ledger
+
+  // The broker thread writes, relay threads read.
+  alignas(64) std::atomic<Stage> stage{Stage::open};
+  std::atomic<std::uint64_t> limit_octets{0};
+  std::atomic<std::int64_t> low_water{0};          ///< ask for a refill when the pool falls below it
+  std::atomic<std::uint64_t> rate_octets_per_s{0}; ///< per allocation; 0: no limit
+  std::atomic<std::uint32_t> allocations_max{0};   ///< 0: no limit
+  std::atomic<std::uint32_t> charged_directions{3};
+  std::atomic<Account*> successor{nullptr};        ///< set before Stage::over
+
+  // The broker thread only.
+  std::uint64_t granted_octets = 0;   ///< cumulative in this incarnation
+  std::uint64_t remaining_octets = 0; ///< the ledger could still grant, at its last answer
+  broker::UsedTotals others;          ///< other incarnations' use, at its last answer
+  std::uint64_t others_charged_octets = 0;
+  std::uint64_t reported_octets = 0;  ///< all directions, when it last reported
+  double octets_per_s = 0;            ///< measured
+  std::uint64_t measured_octets = 0;
+  std::int64_t measured_at_ms = 0;
+  std::int64_t idle_since_ms = 0;
+  broker::Period period;
+  broker::PeriodKind period_kind = broker::PeriodKind::total;
+  bool removed = false;               ///< no configuration names it any more
+};
+
+/// Draws between `least` and `most` octets from the pool, all that is there if that is in between;
+/// 0 when there is less than `least`. [any]
+[[nodiscard]] std::int64_t draw(Account& account, std::int64_t least, std::int64_t most);
+
+/// Puts credit back. [any]
+void put_back(Account& account, std::int64_t octets);
+
+}  // namespace plugin

@@ -1,0 +1,75 @@
+#include "meter/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace plugin {
+
+namespace {
+
+broker::Error failed(const std::string& what, const std::string& path) {
+  return broker::Error{what + " " + path + ": " + std::strerror(errno)};
+}
+
+broker::Result<MappedFile> map(int fd, const std::string& path, std::size_t size,
+                               MappedFile (*make)(std::byte*, std::size_t)) {
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return failed("cannot map", path);
+  return make(static_cast<std::byte*>(data), size);
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+broker::Result<MappedFile> MappedFile::create(const std::string& path, std::size_t size) {
+  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd.get() < 0) return failed("cannot create", path);
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) return failed("cannot size", path);
+  return map(fd.get(), path, size,
+             [](std::byte* data, std::size_t length) { return MappedFile(data, length); });
+}
+
+broker::Result<MappedFile> MappedFile::open(const std::string& path) {
+  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (fd.get() < 0) return failed("cannot open", path);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return failed("cannot stat", path);
+  if (!S_ISREG(info.st_mode)) return broker::Error{path + " is not a regular file"};
+  if (info.st_size <= 0) return broker::Error{path + " is empty"};
+  return map(fd.get(), path, static_cast<std::size_t>(info.st_size),
+             [](std::byte* data, std::size_t length) { return MappedFile(data, length); });
+}
+
+}  // namespace plugin

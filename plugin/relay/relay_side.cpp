@@ -1,0 +1,281 @@
+#include "relay/relay_side.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <variant>
+
+#include "credit/slice.h"
+#include "meter/meter_access.h"
+
+namespace plugin {
+
+namespace {
+
+std::int64_t steady_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t unix_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+/// Who an allocation is for, from whatever authenticated it.
+struct Holder {
+  std::string_view csp;
+  broker::MediaType media = broker::MediaType::data;
+  std::string_view name;
+  std::uint64_t who_hash = 0;
+  broker::UnixSeconds expiry_s = 0;
+  broker::UnixSeconds issued_s = 0;
+};
+
+bool is_revoked(const Revocations& revocations, const Holder& holder) {
+  const auto who = revocations.by_who.find(holder.who_hash);
+  if (who != revocations.by_who.end() && holder.issued_s <= who->second) return true;
+  const auto csp = revocations.by_csp.find(holder.csp);
+  return csp != revocations.by_csp.end() && holder.issued_s <= csp->second;
+}
+
+Holder holder_of(const broker::AcceptedUser& user) {
+  return {user.csp,      user.media,    user.client_name, hash_of_who(user.who),
+          user.expiry_s, user.issued_s};
+}
+
+}  // namespace
+
+turn_verdict RelaySide::credential_wanted(const turn_credential_request& in,
+                                          turn_credential_answer& out) {
+  const Snapshot& now = *snapshots_.current();
+  const char* username = in.requester.username;
+  auto check = broker::check_username(username, *now.config, unix_ms() / 1000);
+
+  if (const auto* refused = std::get_if<broker::RefusedUser>(&check)) {
+    host_.warning("credentials of user {} refused: {}", broker::for_log(username),
+                  refused->reason);
+    return TURN_VERDICT_REJECT;
+  }
+  if (std::holds_alternative<broker::ForeignUser>(check)) {
+    if (!now.config->default_csp.empty()) return TURN_VERDICT_DEFER;
+    host_.warning(
+        "credentials of user {} refused: not issued by the broker or a CSP, and [broker] default_csp "
+        "is not set",
+        broker::for_log(username));
+    return TURN_VERDICT_REJECT;
+  }
+  const auto& user = std::get<broker::AcceptedUser>(check);
+  if (is_revoked(*now.revocations, holder_of(user))) {
+    host_.warning("credentials of user {} refused: revoked", broker::for_log(username));
+    return TURN_VERDICT_REJECT;
+  }
+  out.passwords_count = 0;
+  for (const auto& password : user.passwords) {
+    if (out.passwords_count == TURN_PASSWORDS_MAX) break;
+    const auto text = password.reveal();
+    if (text.size() >= TURN_PASSWORD_OCTETS_MAX) continue;
+    char* target = out.passwords[out.passwords_count++];
+    std::memcpy(target, text.data(), text.size());
+    target[text.size()] = '\0';
+  }
+  return out.passwords_count == 0 ? TURN_VERDICT_REJECT : TURN_VERDICT_ALLOW;
+}
+
+turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
+                                          turn_allocation_answer& out) {
+  const Snapshot& now = *snapshots_.current();
+  const char* username = in.requester.username;
+  const auto reject = [&](std::uint16_t code) {
+    out.error_code = code;
+    return TURN_VERDICT_REJECT;
+  };
+
+  broker::UserCheck check = broker::ForeignUser{};
+  Holder holder;
+  if (in.authenticated_by_plugin) {
+    check = broker::check_username(username, *now.config, unix_ms() / 1000);
+    const auto* user = std::get_if<broker::AcceptedUser>(&check);
+    if (user == nullptr) {
+      host_.warning("allocation of user {} refused: the credentials are no longer valid",
+                    broker::for_log(username));
+      return reject(stun_unauthorized);
+    }
+    holder = holder_of(*user);
+  } else {
+    if (now.config->default_csp.empty()) {
+      host_.warning("allocation of user {} refused: [broker] default_csp is not set",
+                    broker::for_log(username));
+      return reject(stun_forbidden);
+    }
+    holder.csp = now.config->default_csp;
+    holder.name = username;
+  }
+  if (is_revoked(*now.revocations, holder)) {
+    host_.warning("allocation of user {} refused: revoked", broker::for_log(username));
+    return reject(stun_unauthorized);
+  }
+
+  const auto csp = now.accounts.find(holder.csp);
+  Account* account = csp == now.accounts.end()
+                         ? nullptr
+                         : csp->second[static_cast<std::size_t>(holder.media)];
+  if (account == nullptr) return reject(stun_forbidden);
+
+  AllocationSlot* slot = table_.take_allocation();
+  if (slot == nullptr) {
+    host_.warning("allocation of user {} refused: the meter table is full "
+                  "([broker.limits] allocations_max)",
+                  broker::for_log(username));
+    return reject(stun_insufficient_capacity);
+  }
+  slot->account = account->slot;
+  slot->id = in.requester.session_id;
+  slot->start_ms = unix_ms();
+  slot->expiry_s = holder.expiry_s;
+  slot->issued_s = holder.issued_s;
+  slot->who_hash = holder.who_hash;
+  slot->client = in.requester.client;
+  slot->transport = static_cast<std::uint8_t>(in.requester.client_transport);
+  slot->name_length =
+      static_cast<std::uint8_t>(std::min(holder.name.size(), sizeof slot->name));
+  std::memcpy(slot->name, holder.name.data(), slot->name_length);
+
+  const auto& quota = now.config->csps.find(holder.csp)->second.quotas.find(holder.media)->second;
+  const bool per_client = quota.per_client.has_value() && slot->name_length != 0;
+  if (per_client || !account->ready.load(std::memory_order_acquire)) {
+    if (!inbox_.push(in.requester.relay_thread, {in.request_id, slot, account, per_client})) {
+      table_.put_back(*slot);
+      return reject(stun_insufficient_capacity);
+    }
+    inbox_.wake();
+    return TURN_VERDICT_PENDING;
+  }
+  if (!admit(table_, *slot, *account, nullptr)) return reject(stun_allocation_quota_reached);
+  lend(*slot, out);
+  return TURN_VERDICT_ALLOW;
+}
+
+bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* client) {
+  const auto refuses = [](const Account& a) {
+    const Stage stage = a.stage.load(std::memory_order_acquire);
+    return stage == Stage::exhausted || stage == Stage::closed;
+  };
+  const auto limit = account.allocations_max.load(std::memory_order_relaxed);
+  const auto live = account.live.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (refuses(account) || (client != nullptr && refuses(*client)) || (limit != 0 && live > limit)) {
+    account.live.fetch_sub(1, std::memory_order_relaxed);
+    table.put_back(slot);
+    return false;
+  }
+  if (client != nullptr) {
+    client->live.fetch_add(1, std::memory_order_relaxed);
+    slot.client_account = client->slot;
+  }
+  slot.meter.charged_directions = account.charged_directions.load(std::memory_order_relaxed);
+  slot.state.store(SlotState::live, std::memory_order_release);
+  return true;
+}
+
+void lend(AllocationSlot& slot, turn_allocation_answer& out) {
+  out.meter = &slot.meter;
+  out.plugin_data = slot.sequence;
+}
+
+void RelaySide::allocation_created(const turn_allocation_created& in) {
+  if (in.allocation.meter == nullptr) return;
+  AllocationSlot& slot = MeterTable::slot_of(*in.allocation.meter);
+  slot.relayed[0] = in.relayed[0];
+  slot.relayed[1] = in.relayed[1];
+  std::atomic_ref(slot.created).store(1, std::memory_order_release);
+}
+
+void RelaySide::allocation_closed(const turn_allocation_closed& in) {
+  if (in.allocation.meter == nullptr) return;
+  AllocationSlot& slot = MeterTable::slot_of(*in.allocation.meter);
+  Account* account = accounts_.at(slot.account);
+  Account* client = accounts_.at(slot.client_account);
+  const std::int64_t credit = take_credit_back(slot.meter);
+  for (Account* owner : {client, account}) {
+    if (owner == nullptr) continue;
+    put_back(*owner, credit);
+    owner->live.fetch_sub(1, std::memory_order_relaxed);
+  }
+  slot.end_ms = unix_ms();
+  slot.close_reason = static_cast<std::uint8_t>(in.reason);
+  table_.close(slot);
+}
+
+turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
+                                             turn_credit_answer& out) {
+  if (in.allocation.meter == nullptr) return TURN_CREDIT_EXHAUSTED;
+  AllocationSlot* slot = &MeterTable::slot_of(*in.allocation.meter);
+  Account* account = accounts_.at(slot->account);
+  Account* client = accounts_.at(slot->client_account);
+  if (account == nullptr || in.needed_octets > INT64_MAX) return TURN_CREDIT_EXHAUSTED;
+
+  if (account->stage.load(std::memory_order_acquire) == Stage::over) {
+    slot = move_to_successor(*slot, *account, client);
+    if (slot == nullptr) return TURN_CREDIT_LATER;
+    out.meter = &slot->meter;
+    account = accounts_.at(slot->account);
+    client = accounts_.at(slot->client_account);
+  }
+
+  const auto decision = draw_credit(*slot, *account, client,
+                                    static_cast<std::int64_t>(in.needed_octets), steady_ms());
+  if (decision.wake_broker) inbox_.wake();
+  switch (decision.verdict) {
+    case CreditVerdict::granted: return TURN_CREDIT_GRANTED;
+    case CreditVerdict::later: return TURN_CREDIT_LATER;
+    case CreditVerdict::exhausted: return TURN_CREDIT_EXHAUSTED;
+  }
+  return TURN_CREDIT_EXHAUSTED;
+}
+
+AllocationSlot* RelaySide::move_to_successor(AllocationSlot& slot, Account& account,
+                                             Account* client) {
+  Account* next = account.successor.load(std::memory_order_acquire);
+  Account* next_client =
+      client == nullptr ? nullptr : client->successor.load(std::memory_order_acquire);
+  if (next == nullptr || (client != nullptr && next_client == nullptr)) return nullptr;
+  AllocationSlot* later = table_.take_allocation();
+  if (later == nullptr) return nullptr;
+
+  const auto used = used_of(slot);
+  later->account = next->slot;
+  later->client_account = next_client == nullptr ? no_slot : next_client->slot;
+  later->id = slot.id;
+  later->continues = slot.sequence;
+  later->start_ms = slot.start_ms;
+  later->expiry_s = slot.expiry_s;
+  later->issued_s = slot.issued_s;
+  later->who_hash = slot.who_hash;
+  for (std::size_t d = 0; d < 2; ++d) {
+    later->earlier_octets[d] = slot.earlier_octets[d] + used.octets[d];
+    later->earlier_packets[d] = slot.earlier_packets[d] + used.packets[d];
+    later->relayed[d] = slot.relayed[d];
+  }
+  later->client = slot.client;
+  later->transport = slot.transport;
+  later->created = slot.created;
+  later->name_length = slot.name_length;
+  std::memcpy(later->name, slot.name, sizeof later->name);
+  later->meter.charged_directions = next->charged_directions.load(std::memory_order_relaxed);
+  next->live.fetch_add(1, std::memory_order_relaxed);
+  if (next_client != nullptr) next_client->live.fetch_add(1, std::memory_order_relaxed);
+  later->state.store(SlotState::live, std::memory_order_release);
+
+  const std::int64_t credit = take_credit_back(slot.meter);
+  for (Account* owner : {client, &account}) {
+    if (owner == nullptr) continue;
+    put_back(*owner, credit);
+    owner->live.fetch_sub(1, std::memory_order_relaxed);
+  }
+  slot.end_ms = unix_ms();
+  slot.continued = 1;
+  table_.close(slot);
+  return later;
+}
+
+}  // namespace plugin

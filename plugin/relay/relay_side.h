@@ -1,0 +1,56 @@
+// The hooks that coturn's relay threads call: credentials, admission, credit, closing.
+// Owner: the broker. Threads: every function is called on a relay thread; none takes a lock, blocks, or
+// makes a system call (but to wake the broker, when an account needs it).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "broker/credentials.h"
+#include "credit/account_index.h"
+#include "host.h"
+#include "meter/meter_table.h"
+#include "relay/inbox.h"
+#include "relay/snapshot.h"
+#include "turn_plugin.h"
+
+namespace plugin {
+
+class RelaySide {
+ public:
+  RelaySide(const Host& host, MeterTable& table, AccountIndex& accounts, SnapshotStore& snapshots,
+            Inbox& inbox)
+      : host_(host), table_(table), accounts_(accounts), snapshots_(snapshots), inbox_(inbox) {}
+
+  [[nodiscard]] turn_verdict credential_wanted(const turn_credential_request& in,
+                                               turn_credential_answer& out);
+  [[nodiscard]] turn_verdict allocation_wanted(const turn_allocation_request& in,
+                                               turn_allocation_answer& out);
+  void allocation_created(const turn_allocation_created& in);
+  void allocation_closed(const turn_allocation_closed& in);
+  [[nodiscard]] turn_credit_verdict credit_wanted(const turn_credit_request& in,
+                                                  turn_credit_answer& out);
+
+ private:
+  [[nodiscard]] AllocationSlot* move_to_successor(AllocationSlot& slot, Account& account,
+                                                  Account* client);
+  const Host& host_;
+  MeterTable& table_;
+  AccountIndex& accounts_;
+  SnapshotStore& snapshots_;
+  Inbox& inbox_;
+};
+
+/// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486). On false the slot
+/// has been given back.
+[[nodiscard]] bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* client);
+
+/// What ALLOW answers for a live slot.
+void lend(AllocationSlot& slot, turn_allocation_answer& out);
+
+inline constexpr std::uint16_t stun_unauthorized = 401;
+inline constexpr std::uint16_t stun_forbidden = 403;
+inline constexpr std::uint16_t stun_allocation_quota_reached = 486;
+inline constexpr std::uint16_t stun_insufficient_capacity = 508;
+
+}  // namespace plugin

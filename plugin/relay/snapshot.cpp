@@ -1,0 +1,35 @@
+#include "relay/snapshot.h"
+
+#include <algorithm>
+
+namespace plugin {
+
+void SnapshotStore::enter(std::uint32_t relay_thread) {
+  if (relay_thread < relay_threads_max) seen_[relay_thread].version.store(version_.load());
+}
+
+void SnapshotStore::quiescent(std::uint32_t relay_thread) { enter(relay_thread); }
+
+void SnapshotStore::leave(std::uint32_t relay_thread) {
+  if (relay_thread < relay_threads_max) seen_[relay_thread].version.store(absent);
+}
+
+void SnapshotStore::publish(std::unique_ptr<const Snapshot> snapshot) {
+  current_.store(snapshot.get());
+  const auto version = version_.fetch_add(1) + 1;
+  if (owned_ != nullptr) retired_.push_back({version, std::move(owned_)});
+  owned_ = std::move(snapshot);
+}
+
+std::uint64_t SnapshotStore::passed() const {
+  std::uint64_t oldest = version_.load();
+  for (const auto& seen : seen_) oldest = std::min(oldest, seen.version.load());
+  return oldest;
+}
+
+void SnapshotStore::collect() {
+  const auto oldest = passed();
+  std::erase_if(retired_, [&](const Retired& entry) { return entry.version <= oldest; });
+}
+
+}  // namespace plugin
