@@ -4,6 +4,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,13 +18,15 @@ enum class Direction : std::uint8_t { client_to_peer = 0, peer_to_client = 1 };
 
 inline constexpr std::size_t client_name_octets_max = 128;
 inline constexpr std::size_t csp_id_octets_max = 63;
+inline constexpr std::size_t relay_id_octets_max = 63;
 
 /// (CSP, media type, period), or the share of one client name in it.
 struct AccountKey {
   std::string csp;                 ///< 1 .. csp_id_octets_max octets
   MediaType media = MediaType::audio;
   UnixSeconds period_start_s = 0;  ///< Period::start_s
-  std::string client;              ///< empty: the whole CSP; else one client name
+  std::string client;              ///< empty: the whole CSP; else one client name of at most
+                                   ///< client_name_octets_max octets
   friend auto operator<=>(const AccountKey&, const AccountKey&) = default;
 };
 

@@ -3,6 +3,8 @@
 // Owner: values. Threads: any.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,8 +12,14 @@
 
 #include "broker/client_token.h"
 #include "broker/config.h"
+#include "broker/names.h"
 
 namespace broker {
+
+/// What a STUN USERNAME may hold here: coturn cuts it at 512 octets.
+inline constexpr std::size_t username_octets_max = 512;
+/// As many as the door's turn_credential_answer carries; of more secrets the newest count.
+inline constexpr std::size_t passwords_max = 8;
 
 /// A username that the broker itself vouches for, if the message integrity fits one of the passwords.
 struct AcceptedUser {
@@ -21,7 +29,7 @@ struct AcceptedUser {
   std::string who;                  ///< the part after "<expiry>:"; what a revocation names
   UnixSeconds expiry_s = 0;         ///< the earlier of the username's and the token's
   UnixSeconds issued_s = 0;         ///< from the token; for CSP-minted ones expiry_s - credential_ttl_s
-  std::vector<Secret> passwords;    ///< one per secret that is valid now
+  std::vector<Secret> passwords;    ///< 1 .. passwords_max: one per secret that is valid now
 };
 
 /// Not of the broker's forms: coturn's own mechanisms may know it.
@@ -35,13 +43,27 @@ struct RefusedUser {
 
 using UserCheck = std::variant<AcceptedUser, ForeignUser, RefusedUser>;
 
-/// The broker's forms are "<digits>:tb1.…" and "<digits>:<csp>/<media>/<client>" (exactly two slashes
-/// before the client part, which may hold more). Unknown CSP, wrong media type, a media type without
-/// quota, expiry, a tampered token: RefusedUser.
+/// Whose is this username, and is it valid at now_s?
+///
+/// The part up to the first ':' is the expiry (1 .. 19 digits, at most 2^63-1); what follows is `who`,
+/// or all of it when there is no ':'. It is the broker's, and then accepted or refused but never left to
+/// coturn, when
+///  1. `who` begins with "tb1.": a client id, whatever stands before it; or
+///  2. an expiry of digits only stands before it, and `who` is "<csp>/<media>/<client>" with at least two
+///     slashes and a csp that is not empty, of which either the media part is not empty or the csp is
+///     known; the client part may hold more slashes; or
+///  3. `who` begins with "<csp>/<media>" with a known csp and a media type's exact name, up to the end or
+///     the next slash: a credential that lacks its client or a valid expiry.
+/// All else is foreign, for example "alice", "alice/x", "1700000000:alice", "1700000000:alice/x", "a:b/c/d".
+///
+/// Refused, each with its own reason: more than username_octets_max octets, no expiry, an expiry that is
+/// no number, is over (now_s < expiry is needed), a client id that was altered or that no secret fits or
+/// that is over, an unknown CSP, an unknown media type, a media type without quota, a bad client name, a
+/// CSP without a secret of its own. Never throws on any input, takes a few microseconds.
 [[nodiscard]] UserCheck check_username(std::string_view username, const Config& config,
                                        UnixSeconds now_s);
 
-/// base64(HMAC-SHA1(secret, username)).
+/// base64(HMAC-SHA1(secret, username)); empty when OpenSSL cannot compute it.
 [[nodiscard]] Secret turn_password(const Secret& secret, std::string_view username);
 
 struct IssuedCredentials {
@@ -52,18 +74,14 @@ struct IssuedCredentials {
   std::vector<std::string> uris;
 };
 
-/// Issues a client id for (csp, media, client) and credentials for it. Errors: unknown CSP, a media
-/// type without quota, a bad client name, ttl out of 1 .. 31'536'000, no [broker] secret.
+inline constexpr std::int64_t credential_ttl_s_max = 31'536'000;
+
+/// Issues a client id for (csp, media, client) and credentials for it, signed with the newest secret.
+/// Errors: unknown CSP, a media type without quota, a bad client name, ttl out of
+/// 1 .. credential_ttl_s_max, no [broker] secret.
 [[nodiscard]] Result<IssuedCredentials> issue_credentials(const Config& config, std::string_view csp,
                                                           MediaType media,
                                                           std::string_view client_name,
                                                           std::int64_t ttl_s, UnixSeconds now_s);
-
-/// 1 .. client_name_octets_max octets of valid UTF-8 without control characters, blanks or quotes
-/// (coturn refuses those in a USERNAME).
-[[nodiscard]] Status check_client_name(std::string_view name);
-
-/// The text with control characters and quotes escaped, cut at `octets_max` octets: fit for a log line.
-[[nodiscard]] std::string for_log(std::string_view text, std::size_t octets_max = 96);
 
 }  // namespace broker

@@ -1,0 +1,18 @@
+// Message authentication codes, as OpenSSL computes them.
+// Owner: pure functions. Threads: any.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace broker {
+
+/// HMAC (RFC 2104) over SHA-1 or SHA-256. Nothing when OpenSSL cannot compute it (no memory, or a
+/// policy that forbids the digest): then nothing can be signed or verified.
+[[nodiscard]] std::optional<std::array<char, 20>> hmac_sha1(std::string_view key,
+                                                            std::string_view message);
+[[nodiscard]] std::optional<std::array<char, 32>> hmac_sha256(std::string_view key,
+                                                              std::string_view message);
+
+}  // namespace broker
