@@ -59,7 +59,7 @@ struct Account {
   std::int64_t idle_since_ms = 0;
   broker::Period period;
   broker::PeriodKind period_kind = broker::PeriodKind::total;
-  bool removed = false;               ///< no configuration names it any more
+  std::uint64_t unpublished = 0;      ///< Stage::over: snapshots from this version on do not name it
 };
 
 /// Draws between `least` and `most` octets from the pool, all that is there if that is in between;

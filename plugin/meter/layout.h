@@ -107,6 +107,9 @@ struct alignas(64) TableHeader {
   std::atomic<std::uint32_t> allocations_high;       ///< slots ever used
   std::atomic<std::uint64_t> sequence;
   std::uint32_t accounts_high;                       ///< broker thread only
+  std::uint32_t records_written;                     ///< a later start has written the records of what it found
+  std::uint64_t report_sequence;                     ///< of the latest report to the ledger; broker thread only
+  std::atomic<std::int64_t> alive_ms;                ///< Unix time, every tick
 
   alignas(64) FoldIntent fold;
 };

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "unique_fd.h"
+
 namespace plugin {
 
 namespace {
@@ -23,20 +25,6 @@ broker::Result<MappedFile> map(int fd, const std::string& path, std::size_t size
   if (data == MAP_FAILED) return failed("cannot map", path);
   return make(static_cast<std::byte*>(data), size);
 }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 }  // namespace
 
@@ -54,7 +42,7 @@ MappedFile::~MappedFile() {
 }
 
 broker::Result<MappedFile> MappedFile::create(const std::string& path, std::size_t size) {
-  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fd.get() < 0) return failed("cannot create", path);
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) return failed("cannot size", path);
   return map(fd.get(), path, size,
@@ -62,7 +50,7 @@ broker::Result<MappedFile> MappedFile::create(const std::string& path, std::size
 }
 
 broker::Result<MappedFile> MappedFile::open(const std::string& path) {
-  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (fd.get() < 0) return failed("cannot open", path);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return failed("cannot stat", path);

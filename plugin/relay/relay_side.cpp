@@ -1,7 +1,6 @@
 #include "relay/relay_side.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <variant>
 
@@ -11,16 +10,6 @@
 namespace plugin {
 
 namespace {
-
-std::int64_t steady_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
-
-std::int64_t unix_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 /// Who an allocation is for, from whatever authenticated it.
 struct Holder {
@@ -50,7 +39,7 @@ turn_verdict RelaySide::credential_wanted(const turn_credential_request& in,
                                           turn_credential_answer& out) {
   const Snapshot& now = *snapshots_.current();
   const char* username = in.requester.username;
-  auto check = broker::check_username(username, *now.config, unix_ms() / 1000);
+  auto check = broker::check_username(username, *now.config, clock_.unix_ms() / 1000);
 
   if (const auto* refused = std::get_if<broker::RefusedUser>(&check)) {
     host_.warning("credentials of user {} refused: {}", broker::for_log(username),
@@ -94,7 +83,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
   broker::UserCheck check = broker::ForeignUser{};
   Holder holder;
   if (in.authenticated_by_plugin) {
-    check = broker::check_username(username, *now.config, unix_ms() / 1000);
+    check = broker::check_username(username, *now.config, clock_.unix_ms() / 1000);
     const auto* user = std::get_if<broker::AcceptedUser>(&check);
     if (user == nullptr) {
       host_.warning("allocation of user {} refused: the credentials are no longer valid",
@@ -110,6 +99,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
     }
     holder.csp = now.config->default_csp;
     holder.name = username;
+    holder.issued_s = clock_.unix_ms() / 1000;
   }
   if (is_revoked(*now.revocations, holder)) {
     host_.warning("allocation of user {} refused: revoked", broker::for_log(username));
@@ -131,7 +121,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
   }
   slot->account = account->slot;
   slot->id = in.requester.session_id;
-  slot->start_ms = unix_ms();
+  slot->start_ms = clock_.unix_ms();
   slot->expiry_s = holder.expiry_s;
   slot->issued_s = holder.issued_s;
   slot->who_hash = holder.who_hash;
@@ -193,17 +183,20 @@ void RelaySide::allocation_created(const turn_allocation_created& in) {
 void RelaySide::allocation_closed(const turn_allocation_closed& in) {
   if (in.allocation.meter == nullptr) return;
   AllocationSlot& slot = MeterTable::slot_of(*in.allocation.meter);
-  Account* account = accounts_.at(slot.account);
-  Account* client = accounts_.at(slot.client_account);
-  const std::int64_t credit = take_credit_back(slot.meter);
-  for (Account* owner : {client, account}) {
-    if (owner == nullptr) continue;
-    put_back(*owner, credit);
-    owner->live.fetch_sub(1, std::memory_order_relaxed);
-  }
-  slot.end_ms = unix_ms();
+  slot.end_ms = clock_.unix_ms();
   slot.close_reason = static_cast<std::uint8_t>(in.reason);
-  table_.close(slot);
+  give_up(table_, accounts_, slot);
+}
+
+void give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot) {
+  Account* const owners[] = {accounts.at(slot.client_account), accounts.at(slot.account)};
+  const std::int64_t credit = take_credit_back(slot.meter);
+  for (Account* owner : owners)
+    if (owner != nullptr) put_back(*owner, credit);
+  table.close(slot);
+  // Last: an account without live allocations may be freed once the closed ones are folded.
+  for (Account* owner : owners)
+    if (owner != nullptr) owner->live.fetch_sub(1, std::memory_order_release);
 }
 
 turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
@@ -223,7 +216,7 @@ turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
   }
 
   const auto decision = draw_credit(*slot, *account, client,
-                                    static_cast<std::int64_t>(in.needed_octets), steady_ms());
+                                    static_cast<std::int64_t>(in.needed_octets), clock_.steady_ms());
   if (decision.wake_broker) inbox_.wake();
   switch (decision.verdict) {
     case CreditVerdict::granted: return TURN_CREDIT_GRANTED;
@@ -266,15 +259,9 @@ AllocationSlot* RelaySide::move_to_successor(AllocationSlot& slot, Account& acco
   if (next_client != nullptr) next_client->live.fetch_add(1, std::memory_order_relaxed);
   later->state.store(SlotState::live, std::memory_order_release);
 
-  const std::int64_t credit = take_credit_back(slot.meter);
-  for (Account* owner : {client, &account}) {
-    if (owner == nullptr) continue;
-    put_back(*owner, credit);
-    owner->live.fetch_sub(1, std::memory_order_relaxed);
-  }
-  slot.end_ms = unix_ms();
+  slot.end_ms = clock_.unix_ms();
   slot.continued = 1;
-  table_.close(slot);
+  give_up(table_, accounts_, slot);
   return later;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "broker/credentials.h"
+#include "clock.h"
 #include "credit/account_index.h"
 #include "host.h"
 #include "meter/meter_table.h"
@@ -19,8 +20,13 @@ namespace plugin {
 class RelaySide {
  public:
   RelaySide(const Host& host, MeterTable& table, AccountIndex& accounts, SnapshotStore& snapshots,
-            Inbox& inbox)
-      : host_(host), table_(table), accounts_(accounts), snapshots_(snapshots), inbox_(inbox) {}
+            Inbox& inbox, const Clock& clock)
+      : host_(host),
+        table_(table),
+        accounts_(accounts),
+        snapshots_(snapshots),
+        inbox_(inbox),
+        clock_(clock) {}
 
   [[nodiscard]] turn_verdict credential_wanted(const turn_credential_request& in,
                                                turn_credential_answer& out);
@@ -39,11 +45,16 @@ class RelaySide {
   AccountIndex& accounts_;
   SnapshotStore& snapshots_;
   Inbox& inbox_;
+  const Clock& clock_;
 };
 
 /// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486). On false the slot
 /// has been given back.
 [[nodiscard]] bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* client);
+
+/// [relay or broker] Ends a live slot: its credit goes back, its octets will be settled by the broker.
+/// Nothing may touch the slot afterwards.
+void give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot);
 
 /// What ALLOW answers for a live slot.
 void lend(AllocationSlot& slot, turn_allocation_answer& out);

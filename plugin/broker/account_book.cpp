@@ -1,0 +1,49 @@
+#include "broker/account_book.h"
+
+namespace plugin {
+
+Account* AccountBook::find(const broker::AccountKey& key) const {
+  const auto found = accounts_.find(key);
+  return found == accounts_.end() ? nullptr : found->second.get();
+}
+
+Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind,
+                          broker::Period period) {
+  AccountSlot* slot = table_.take_account(key);
+  if (slot == nullptr) return nullptr;
+  const auto index = static_cast<std::uint32_t>(slot - table_.accounts().data());
+  auto account = std::make_unique<Account>(key, index);
+  account->period_kind = kind;
+  account->period = period;
+  if (const auto left = left_.find(key); left != left_.end()) {
+    slot->closed = left->second;
+    account->granted_octets = left->second.charged_octets;
+    left_.erase(left);
+  }
+  Account* added = account.get();
+  index_.set(index, added);
+  accounts_.emplace(key, std::move(account));
+  return added;
+}
+
+void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) const {
+  for (const std::uint32_t owner : {slot.account, slot.client_account})
+    if (Account* account = index_.at(owner); account != nullptr) put_back(*account, credit);
+}
+
+void AccountBook::erase(Account& account) {
+  AccountSlot& slot = table_.account(account.slot);
+  if (account.stage.load() != Stage::over) left_[account.key] = slot.closed;
+  index_.set(account.slot, nullptr);
+  table_.free_account(slot);
+  accounts_.erase(account.key);
+}
+
+void AccountBook::forget_before(const broker::AccountKey& current) {
+  std::erase_if(left_, [&](const auto& entry) {
+    return entry.first.csp == current.csp && entry.first.media == current.media &&
+           entry.first.period_start_s < current.period_start_s;
+  });
+}
+
+}  // namespace plugin

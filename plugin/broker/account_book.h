@@ -1,0 +1,48 @@
+// Every account this relay knows in this incarnation.
+// Owner: the broker. Threads: the broker thread; relay threads reach accounts through AccountIndex.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "credit/account.h"
+#include "credit/account_index.h"
+#include "meter/meter_table.h"
+
+namespace plugin {
+
+class AccountBook {
+ public:
+  AccountBook(MeterTable& table, AccountIndex& index) : table_(table), index_(index) {}
+
+  [[nodiscard]] Account* find(const broker::AccountKey& key) const;
+
+  /// A new account, known to relay threads by its slot from now on; nullptr when the table is full.
+  [[nodiscard]] Account* add(const broker::AccountKey& key, broker::PeriodKind kind,
+                             broker::Period period);
+
+  /// Frees an account that nothing refers to any more and whose last report the ledger has taken. What
+  /// it used is remembered, should it come back in this incarnation.
+  void erase(Account& account);
+
+  /// Puts credit that was taken from an allocation's meter back into its accounts.
+  void put_back_to(const AllocationSlot& slot, std::int64_t credit) const;
+
+  /// Drops what is remembered of erased accounts of (CSP, media type) in periods before this one.
+  void forget_before(const broker::AccountKey& current);
+
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [key, account] : accounts_) visit(*account);
+  }
+  [[nodiscard]] std::size_t size() const { return accounts_.size(); }
+
+ private:
+  MeterTable& table_;
+  AccountIndex& index_;
+  std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
+  std::map<broker::AccountKey, SlotTotals> left_;  ///< sums of erased accounts, until their period ends
+};
+
+}  // namespace plugin

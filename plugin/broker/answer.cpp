@@ -1,0 +1,142 @@
+// What the broker answers operators (ctl/control.h).
+#include <fmt/format.h>
+
+#include "broker/broker.h"
+#include "broker/cutter.h"
+#include "broker/record_of.h"
+#include "version.h"
+
+namespace plugin {
+
+broker::Result<std::vector<AccountStatus>> Broker::usage(const std::optional<std::string>& csp,
+                                                         bool clients) {
+  if (csp && !config_->csps.contains(*csp)) return broker::Error{"there is no CSP " + *csp};
+  settler_->collect();
+  std::vector<AccountStatus> list;
+  book_->for_each([&](const Account& account) {
+    const auto& key = account.key;
+    if (account.stage.load() == Stage::over || (csp && key.csp != *csp) ||
+        (!clients && !key.client.empty()))
+      return;
+    const auto& totals = settler_->totals()[account.slot];
+    AccountStatus status;
+    status.csp = key.csp;
+    status.media = key.media;
+    status.period = broker::period_name(account.period_kind, key.period_start_s);
+    status.client = key.client;
+    status.limit_octets = account.limit_octets.load();
+    status.used_octets = totals.charged_octets + account.others_charged_octets;
+    status.used = totals.used;
+    status.used += account.others;
+    status.allocations = account.live.load();
+    const Stage stage = account.stage.load();
+    status.exhausted = stage == Stage::exhausted || stage == Stage::closed;
+    list.push_back(std::move(status));
+  });
+  return list;
+}
+
+std::vector<AllocationStatus> Broker::allocations(const std::optional<std::string>& csp) {
+  std::vector<AllocationStatus> list;
+  for (const AllocationSlot& slot : table_->allocations()) {
+    if (slot.state.load(std::memory_order_acquire) != SlotState::live) continue;
+    if (std::atomic_ref(const_cast<std::uint8_t&>(slot.created)).load(std::memory_order_acquire) == 0)
+      continue;
+    const Account* account = index_->at(slot.account);
+    if (account == nullptr || (csp && account->key.csp != *csp)) continue;
+    const auto record = record_of(*table_, slot, EndReason::released);
+    AllocationStatus status;
+    status.id = record.allocation;
+    status.csp = record.csp;
+    status.media = record.media;
+    status.client = record.client;
+    status.client_address = record.client_address;
+    status.relayed_addresses = record.relayed_addresses;
+    status.transport = record.transport;
+    status.start_s = slot.start_ms / 1000;
+    status.expiry_s = slot.expiry_s;
+    status.used = record.used;
+    list.push_back(std::move(status));
+  }
+  return list;
+}
+
+broker::Result<std::uint64_t> Broker::cut(const CutTarget& target) {
+  const auto count =
+      plugin::cut(host_, *table_, TURN_CLOSE_CANCELLED, [&](const AllocationSlot& slot) {
+        if (!target.id.empty()) return allocation_name(*table_, slot) == target.id;
+        const Account* account = index_->at(slot.account);
+        if (account == nullptr) return false;
+        return (target.csp.empty() || account->key.csp == target.csp) &&
+               (target.client.empty() || client_name(slot) == target.client);
+      });
+  if (count == 0 && !target.id.empty())
+    return broker::Error{"there is no allocation " + target.id};
+  return count;
+}
+
+broker::Result<broker::IssuedCredentials> Broker::credentials(const std::string& csp,
+                                                              broker::MediaType media,
+                                                              const std::string& client,
+                                                              std::int64_t ttl_s) {
+  return broker::issue_credentials(*config_, csp, media, client,
+                                   ttl_s == 0 ? config_->credential_ttl_s : ttl_s, now_s());
+}
+
+void Broker::take_revocations(const std::vector<broker::LedgerStore::Revocation>& list) {
+  auto revocations = std::make_shared<Revocations>();
+  for (const auto& entry : list) {
+    constexpr std::string_view client = "client:";
+    constexpr std::string_view csp = "csp:";
+    const std::string_view what = entry.what;
+    if (what.starts_with(client))
+      revocations->by_who[hash_of_who(what.substr(client.size()))] = entry.revoked_at_s;
+    else if (what.starts_with(csp))
+      revocations->by_csp[std::string(what.substr(csp.size()))] = entry.revoked_at_s;
+  }
+  revocations_ = std::move(revocations);
+}
+
+broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::string& csp) {
+  if (who.empty() == csp.empty()) return broker::Error{"name either a client id or a CSP"};
+  if (!csp.empty() && !config_->csps.contains(csp))
+    return broker::Error{"there is no CSP " + csp};
+  const auto now = now_s();
+  // Credentials live at most credential_ttl_s_max: a revocation that old refuses nothing any more.
+  if (auto status = store_->revoke(who.empty() ? "csp:" + csp : "client:" + who, now,
+                                   now + broker::credential_ttl_s_max);
+      !status)
+    return status.error();
+  auto revocations = store_->revocations(now);
+  if (!revocations) return revocations.error();
+  take_revocations(revocations.value());
+  publish();
+  const std::uint64_t hash = who.empty() ? 0 : hash_of_who(who);
+  return plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
+    if (slot.issued_s > now) return false;
+    if (hash != 0) return slot.who_hash == hash;
+    const Account* account = index_->at(slot.account);
+    return account != nullptr && account->key.csp == csp;
+  });
+}
+
+BrokerStatus Broker::status() {
+  BrokerStatus status;
+  status.version = version;
+  status.relay_id = config_->relay.id;
+  status.incarnation = fmt::format("{:016x}", table_->header().incarnation);
+  status.started_s = started_s_;
+  status.config_loaded_s = config_loaded_s_;
+  status.config_file = config_file_;
+  status.config_error = config_error_;
+  for (const AllocationSlot& slot : table_->allocations())
+    if (slot.state.load() == SlotState::live) ++status.allocations;
+  status.allocations_max = table_->header().allocations_max;
+  status.accounts = book_->size();
+  status.records_written = records_->written();
+  status.store =
+      settler_->store_error().empty() ? "sqlite ok" : "sqlite: " + settler_->store_error();
+  return status;
+}
+
+}  // namespace plugin

@@ -1,0 +1,136 @@
+// The broker of one relay process: starts from what is on disk, serves relay threads, keeps the ledger,
+// follows the configuration, answers operators.
+// Owner: the entry (one per process). Threads: load, start and stop on the main thread, wake-ups from any;
+// all else on the broker thread, which start() makes and stop() joins. Until the thread runs, and after
+// it has ended, the main thread stands in for it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "broker/account_book.h"
+#include "broker/config.h"
+#include "broker/config_watch.h"
+#include "broker/ports/ledger_store.h"
+#include "broker/settler.h"
+#include "broker/state_dir.h"
+#include "clock.h"
+#include "ctl/control.h"
+#include "ctl/control_server.h"
+#include "host.h"
+#include "http/handles.h"
+#include "records/record_writer.h"
+#include "relay/inbox.h"
+#include "relay/relay_side.h"
+#include "relay/snapshot.h"
+
+namespace plugin {
+
+class Broker final : public Control {
+ public:
+  Broker(Host host, const Clock& clock) : host_(host), clock_(clock) {}
+  ~Broker() override;
+
+  /// Reads and checks the configuration. Touches nothing else.
+  [[nodiscard]] broker::Status load(const std::string& config_file);
+  [[nodiscard]] const broker::Config& config() const { return *config_; }
+
+  /// Opens the ledger, settles what an earlier process left, makes a new meter table, and starts the
+  /// broker thread.
+  [[nodiscard]] broker::Status start();
+  /// Settles everything and ends the thread. Allocations should have been closed before.
+  void stop();
+
+  [[nodiscard]] RelaySide& relay_side() { return *relay_side_; }
+  [[nodiscard]] SnapshotStore& snapshots() { return snapshots_; }
+  /// [any] Reload the configuration soon.
+  void request_reload();
+
+  // Control: on the broker thread.
+  [[nodiscard]] broker::Result<std::vector<AccountStatus>> usage(
+      const std::optional<std::string>& csp, bool clients) override;
+  [[nodiscard]] std::vector<AllocationStatus> allocations(
+      const std::optional<std::string>& csp) override;
+  [[nodiscard]] broker::Result<std::uint64_t> cut(const CutTarget& target) override;
+  [[nodiscard]] broker::Result<broker::IssuedCredentials> credentials(
+      const std::string& csp, broker::MediaType media, const std::string& client,
+      std::int64_t ttl_s) override;
+  [[nodiscard]] broker::Result<std::uint64_t> revoke(const std::string& who,
+                                                     const std::string& csp) override;
+  [[nodiscard]] broker::Status reload() override;
+  [[nodiscard]] BrokerStatus status() override;
+
+ private:
+  // start.cpp
+  [[nodiscard]] broker::Status open_state();
+  [[nodiscard]] broker::Status settle_earlier();
+  [[nodiscard]] broker::Status make_table();
+  [[nodiscard]] broker::Status make_events();
+  void run();
+  void finish();
+
+  // serve.cpp: what relay threads and the clock ask for
+  void on_wake();
+  void on_tick();
+  void serve_admissions();
+  void serve_credit();
+  void fold_closed();
+  void every_second();
+  void roll_periods();
+  void cut_refusing();
+  void cut_expired();
+  void release_idle();
+  void complete(const AdmissionRequest& request, Account* client);
+  [[nodiscard]] Account* client_account(const AllocationSlot& slot, Account& account);
+
+  // configure.cpp
+  void apply(std::shared_ptr<const broker::Config> config);
+  void apply_quota(Account& account, const broker::Quota& quota, bool& exhausted);
+  [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
+                                     const broker::Quota& quota, const std::string& client);
+  void publish();
+  void watch_files();
+
+  // answer.cpp
+  void take_revocations(const std::vector<broker::LedgerStore::Revocation>& list);
+
+  [[nodiscard]] broker::UnixSeconds now_s() const { return clock_.unix_ms() / 1000; }
+  [[nodiscard]] const broker::Quota* quota_of(const broker::AccountKey& key) const;
+
+  Host host_;
+  const Clock& clock_;
+  std::string config_file_;
+  std::shared_ptr<const broker::Config> config_;
+  std::shared_ptr<const Revocations> revocations_ = std::make_shared<Revocations>();
+  std::string config_error_;
+  broker::UnixSeconds config_loaded_s_ = 0;
+  broker::UnixSeconds started_s_ = 0;
+
+  std::unique_ptr<StateDir> state_dir_;
+  std::unique_ptr<broker::LedgerStore> store_;
+  std::unique_ptr<RecordWriter> records_;
+  std::unique_ptr<MeterTable> table_;
+  std::unique_ptr<AccountIndex> index_;
+  std::unique_ptr<AccountBook> book_;
+  std::unique_ptr<Settler> settler_;
+  SnapshotStore snapshots_;
+  Inbox inbox_;
+  std::unique_ptr<RelaySide> relay_side_;
+  std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
+  std::unique_ptr<ConfigWatch> watch_;
+
+  http::EventBaseHandle base_;
+  http::EventHandle wake_event_;
+  http::EventHandle tick_event_;
+  http::EventHandle watch_event_;
+  std::unique_ptr<ControlServer> control_;
+  std::thread thread_;
+  std::atomic<bool> stop_asked_{false};
+  std::atomic<bool> reload_asked_{false};
+  std::int64_t reload_at_ms_ = 0;     ///< steady; 0: no change seen
+  std::int64_t next_second_ms_ = 0;
+};
+
+}  // namespace plugin

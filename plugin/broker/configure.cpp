@@ -1,0 +1,146 @@
+// How a configuration becomes accounts and a snapshot (broker.h).
+#include <vector>
+
+#include "broker/broker.h"
+#include "config_files.h"
+
+namespace plugin {
+
+namespace {
+
+std::uint32_t charged_directions(broker::Charge charge) {
+  switch (charge) {
+    case broker::Charge::both: return 3;
+    case broker::Charge::client_to_peer: return 1U << TURN_CLIENT_TO_PEER;
+    case broker::Charge::peer_to_client: return 1U << TURN_PEER_TO_CLIENT;
+  }
+  return 3;
+}
+
+/// What an account may relay: the CSP's whole volume, or one client's part of it.
+std::uint64_t limit_of(const broker::Quota& quota, bool client) {
+  return client ? quota.per_client.value_or(quota.volume).count : quota.volume.count;
+}
+
+void take_settings(Account& account, const broker::Quota& quota) {
+  account.charged_directions.store(charged_directions(quota.charge));
+  account.rate_octets_per_s.store(quota.rate ? std::max<std::uint64_t>(quota.rate->bits_per_s / 8, 1)
+                                             : 0);
+  account.allocations_max.store(
+      account.key.client.empty() ? quota.allocations_max.value_or(0) : 0);
+}
+
+}  // namespace
+
+const broker::Quota* Broker::quota_of(const broker::AccountKey& key) const {
+  const auto csp = config_->csps.find(key.csp);
+  if (csp == config_->csps.end()) return nullptr;
+  const auto quota = csp->second.quotas.find(key.media);
+  return quota == csp->second.quotas.end() ? nullptr : &quota->second;
+}
+
+Account* Broker::account_for(const std::string& csp, broker::MediaType media,
+                             const broker::Quota& quota, const std::string& client) {
+  const auto period = broker::period_at(quota.period, now_s());
+  const broker::AccountKey key{csp, media, period.start_s, client};
+  if (Account* known = book_->find(key); known != nullptr) return known;
+  Account* account = book_->add(key, quota.period, period);
+  if (account == nullptr) {
+    host_.error("the meter table is full ([broker.limits] accounts_max): no account for {}/{}", csp,
+                broker::to_string(media));
+    return nullptr;
+  }
+  const std::uint64_t limit = limit_of(quota, !client.empty());
+  account->limit_octets.store(limit);
+  table_->account(account->slot).limit_octets = limit;
+  take_settings(*account, quota);
+  return account;
+}
+
+void Broker::apply_quota(Account& account, const broker::Quota& quota, bool& exhausted) {
+  take_settings(account, quota);
+  if (account.stage.load() == Stage::closed) account.stage.store(Stage::last);
+  const std::uint64_t limit = limit_of(quota, !account.key.client.empty());
+  if (limit != account.limit_octets.load())
+    exhausted = settler_->change_limit(account, limit) || exhausted;
+  else if (account.stage.load() == Stage::last && account.refused_octets.load() == 0)
+    settler_->exchange({&account}, Settler::Ask::at_least);
+}
+
+void Broker::apply(std::shared_ptr<const broker::Config> config) {
+  config_ = std::move(config);
+  bool cut = false;
+  // Accounts that are there: a new limit, a new rate, or the end.
+  std::vector<Account*> known;
+  book_->for_each([&](Account& account) {
+    if (account.stage.load() != Stage::over) known.push_back(&account);
+  });
+  for (Account* account : known) {
+    const auto* quota = quota_of(account->key);
+    if (quota == nullptr || quota->period != account->period_kind) {
+      account->stage.store(quota == nullptr ? Stage::closed : Stage::over);
+      account->unpublished = snapshots_.version() + 1;
+      settler_->take_back(*account);
+      if (quota != nullptr)
+        account->successor.store(account_for(account->key.csp, account->key.media, *quota,
+                                             account->key.client));
+      cut = cut || quota == nullptr;
+      continue;
+    }
+    apply_quota(*account, *quota, cut);
+  }
+  // Accounts that are new: learn what is left of them.
+  std::vector<Account*> fresh;
+  for (const auto& [id, csp] : config_->csps)
+    for (const auto& [media, quota] : csp.quotas) {
+      Account* account = account_for(id, media, quota, "");
+      if (account != nullptr && account->granted_octets == 0 && !account->ready.load())
+        fresh.push_back(account);
+    }
+  settler_->exchange(fresh, Settler::Ask::nothing);
+  if (records_ != nullptr)
+    records_->set_rotation(config_->records.rotate_size.count, config_->records.keep);
+  publish();
+  if (cut) cut_refusing();
+}
+
+void Broker::publish() {
+  auto snapshot = std::make_unique<Snapshot>();
+  snapshot->config = config_;
+  snapshot->revocations = revocations_;
+  for (const auto& [id, csp] : config_->csps)
+    for (const auto& [media, quota] : csp.quotas)
+      snapshot->accounts[id][static_cast<std::size_t>(media)] =
+          account_for(id, media, quota, "");
+  snapshots_.publish(std::move(snapshot));
+}
+
+broker::Status Broker::reload() {
+  auto loaded = broker::load_config(config_file_, real_config_files());
+  if (!loaded) {
+    if (config_error_ != loaded.error().message)
+      host_.error("configuration not reloaded: {}", loaded.error().message);
+    config_error_ = loaded.error().message;
+    watch_files();
+    return loaded.error();
+  }
+  config_error_.clear();
+  config_loaded_s_ = now_s();
+  if (loaded.value() == *config_) return broker::Nothing{};
+  for (const auto& name : broker::restart_needed(*config_, loaded.value()))
+    host_.warning("configuration: {} changes only with a restart", name);
+  apply(std::make_shared<const broker::Config>(std::move(loaded).value()));
+  watch_files();
+  host_.info("configuration reloaded: {} CSPs", config_->csps.size());
+  return broker::Nothing{};
+}
+
+void Broker::watch_files() {
+  if (watch_ == nullptr) return;
+  auto files = config_->files;
+  files.push_back(config_file_);
+  if (auto status = watch_->watch(files); !status)
+    host_.warning("configuration: {}", status.error().message);
+}
+
+}  // namespace plugin

@@ -1,0 +1,29 @@
+// What a start finds of a relay process that did not end properly.
+// Owner: pure but for the ledger call. Threads: the starting thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "broker/ports/ledger_store.h"
+#include "meter/meter_table.h"
+#include "records/usage_record.h"
+
+namespace plugin {
+
+struct Recovered {
+  std::uint64_t incarnation = 0;
+  std::uint64_t records = 0;        ///< allocations that were cut off
+  std::uint64_t octets = 0;         ///< all that the incarnation relayed, both directions
+};
+
+/// Settles the table's incarnation with the ledger: the totals are exactly what the meters say. Hands
+/// out one record for each allocation that had none yet. Repeating it, after a crash in its midst,
+/// changes nothing but perhaps repeats records (same `allocation`).
+[[nodiscard]] broker::Result<Recovered> recover(
+    MeterTable& table, broker::LedgerStore& store,
+    const std::function<void(const UsageRecord&)>& write_record,
+    const std::function<broker::Status()>& flush_records);
+
+}  // namespace plugin

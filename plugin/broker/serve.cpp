@@ -1,0 +1,240 @@
+// What relay threads and the clock ask of the broker (broker.h).
+#include <algorithm>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/cutter.h"
+#include "broker/record_of.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr std::int64_t account_idle_ms = 10'000;
+constexpr std::int64_t client_account_idle_ms = 60'000;
+constexpr std::size_t waiting_max = 65'536;
+
+bool refuses(const Account* account) {
+  if (account == nullptr) return false;
+  const Stage stage = account->stage.load(std::memory_order_acquire);
+  return stage == Stage::exhausted || stage == Stage::closed;
+}
+
+}  // namespace
+
+void Broker::on_wake() {
+  inbox_.drain();
+  if (stop_asked_.load()) {
+    ::event_base_loopbreak(base_.get());
+    return;
+  }
+  if (reload_asked_.exchange(false)) [[maybe_unused]] const auto reported = reload();
+  serve_admissions();
+  serve_credit();
+}
+
+void Broker::on_tick() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  table_->header().alive_ms.store(clock_.unix_ms());
+  if (reload_at_ms_ != 0 && now_ms >= reload_at_ms_) {
+    reload_at_ms_ = 0;
+    [[maybe_unused]] const auto reported = reload();
+  }
+  roll_periods();
+  serve_admissions();
+  serve_credit();
+  cut_expired();
+  fold_closed();
+  if (now_ms >= next_second_ms_) {
+    next_second_ms_ = now_ms + 1'000;
+    every_second();
+  }
+  cut_refusing();
+}
+
+void Broker::every_second() {
+  settler_->report_changes();
+  settler_->take_back_idle();
+  release_idle();
+  snapshots_.collect();
+  if (auto status = records_->retry(std::chrono::steady_clock::now()); !status)
+    host_.error("usage records: {}", status.error().message);
+}
+
+Account* Broker::client_account(const AllocationSlot& slot, Account& account) {
+  const auto* quota = quota_of(account.key);
+  if (quota == nullptr || !quota->per_client) return nullptr;
+  return account_for(account.key.csp, account.key.media, *quota, client_name(slot));
+}
+
+void Broker::serve_admissions() {
+  while (const auto request = inbox_.pop()) waiting_.push_back(*request);
+  if (waiting_.empty()) return;
+  auto requests = std::exchange(waiting_, {});
+
+  std::vector<Account*> cold;
+  std::vector<Account*> clients(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    auto& request = requests[i];
+    if (Account* next = request.account->successor.load(); next != nullptr) {
+      request.account = next;
+      request.slot->account = next->slot;
+    }
+    if (request.client_account) clients[i] = client_account(*request.slot, *request.account);
+    for (Account* account : {request.account, clients[i]})
+      if (account != nullptr && !account->ready.load() && !refuses(account) &&
+          std::find(cold.begin(), cold.end(), account) == cold.end())
+        cold.push_back(account);
+  }
+  if (!settler_->exchange(cold, Settler::Ask::at_least) && requests.size() < waiting_max) {
+    // The host answers 500 when its patience ends; until then the ledger may come back.
+    waiting_ = std::move(requests);
+    std::erase_if(waiting_, [&](const AdmissionRequest& request) {
+      const bool stale = clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000;
+      if (stale) table_->put_back(*request.slot);
+      return stale;
+    });
+    return;
+  }
+  for (std::size_t i = 0; i < requests.size(); ++i) complete(requests[i], clients[i]);
+}
+
+void Broker::complete(const AdmissionRequest& request, Account* client) {
+  turn_allocation_answer answer{};
+  answer.size = sizeof answer;
+  AllocationSlot& slot = *request.slot;
+  if (request.client_account && client == nullptr) {
+    table_->put_back(slot);
+    answer.error_code = stun_insufficient_capacity;
+    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
+    return;
+  }
+  if (!admit(*table_, slot, *request.account, client)) {
+    answer.error_code = stun_allocation_quota_reached;
+    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
+    return;
+  }
+  lend(slot, answer);
+  if (host_.complete(request.request_id, TURN_VERDICT_ALLOW, answer) != TURN_SERVICE_OK)
+    give_up(*table_, *index_, slot);
+}
+
+void Broker::serve_credit() {
+  std::vector<Account*> low;
+  bool exhausted = false;
+  book_->for_each([&](Account& account) {
+    if (!account.refill_asked.load()) return;
+    const Stage stage = account.stage.load();
+    if (stage != Stage::open && stage != Stage::last) {
+      account.refill_asked.store(false);
+      return;
+    }
+    if (account.refused_octets.load() != 0)
+      exhausted = settler_->resolve_dry(account) || exhausted;
+    else
+      low.push_back(&account);
+  });
+  settler_->exchange(low, Settler::Ask::when_low);
+  if (exhausted) cut_refusing();
+}
+
+void Broker::cut_refusing() {
+  bool any = false;
+  book_->for_each(
+      [&](const Account& account) { any = any || (refuses(&account) && account.live.load() != 0); });
+  if (!any) return;
+  plugin::cut(host_, *table_, TURN_CLOSE_QUOTA_EXHAUSTED, [&](const AllocationSlot& slot) {
+    const Account* account = index_->at(slot.account);
+    const Account* client = index_->at(slot.client_account);
+    return (refuses(account) && account->stage.load() == Stage::exhausted) ||
+           (refuses(client) && client->stage.load() == Stage::exhausted);
+  });
+  plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
+    const Account* account = index_->at(slot.account);
+    return account != nullptr && account->stage.load() == Stage::closed;
+  });
+}
+
+void Broker::cut_expired() {
+  if (!config_->strict_expiry) return;
+  const auto now = now_s();
+  plugin::cut(host_, *table_, TURN_CLOSE_EXPIRED, [&](const AllocationSlot& slot) {
+    return slot.expiry_s != 0 && slot.expiry_s <= now;
+  });
+}
+
+void Broker::fold_closed() {
+  while (AllocationSlot* slot = table_->next_closed()) {
+    if (slot->created != 0 && slot->continued == 0) {
+      const auto record = record_of(*table_, *slot, end_reason(slot->close_reason));
+      if (auto status = records_->append(record, std::chrono::steady_clock::now()); !status)
+        host_.error("usage records: {}", status.error().message);
+    }
+    table_->fold_and_free(*slot);
+  }
+}
+
+void Broker::roll_periods() {
+  const auto now = now_s();
+  std::vector<Account*> ended;
+  book_->for_each([&](Account& account) {
+    if (account.stage.load() != Stage::over && now >= account.period.end_s)
+      ended.push_back(&account);
+  });
+  if (ended.empty()) return;
+
+  std::vector<Account*> fresh;
+  for (Account* account : ended) {
+    const auto* quota = quota_of(account->key);
+    const bool wanted = account->key.client.empty() || account->live.load() != 0;
+    if (quota == nullptr || !wanted) continue;
+    Account* next = account_for(account->key.csp, account->key.media, *quota, account->key.client);
+    if (next == nullptr || next == account) continue;
+    if (account->live.load() != 0) fresh.push_back(next);
+    account->successor.store(next, std::memory_order_release);
+    book_->forget_before(next->key);
+  }
+  settler_->exchange(fresh, Settler::Ask::at_least);
+  publish();
+  for (Account* account : ended) {
+    account->unpublished = snapshots_.version();
+    account->stage.store(Stage::over, std::memory_order_release);
+    settler_->take_back(*account);
+    host_.info("period {} of {}/{} is over",
+               broker::period_name(account->period_kind, account->period.start_s), account->key.csp,
+               broker::to_string(account->key.media));
+  }
+}
+
+void Broker::release_idle() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  std::vector<Account*> unused;
+  book_->for_each([&](Account& account) {
+    if (account.live.load(std::memory_order_acquire) != 0) {
+      account.idle_since_ms = 0;
+      return;
+    }
+    if (account.idle_since_ms == 0) account.idle_since_ms = now_ms;
+    unused.push_back(&account);
+  });
+  // What their last allocations used is in the table before they are looked at.
+  fold_closed();
+  for (Account* account : unused) {
+    const std::int64_t idle_ms = now_ms - account->idle_since_ms;
+    const Stage stage = account->stage.load();
+    const bool holds_grant = account->pool.load() > 0;
+    if (stage == Stage::over) {
+      if (snapshots_.passed() < account->unpublished) continue;
+      settler_->release(*account);
+      if (settler_->store_error().empty()) book_->erase(*account);
+    } else if (holds_grant && stage != Stage::exhausted && idle_ms >= account_idle_ms) {
+      settler_->release(*account);
+    } else if (!account->key.client.empty() && stage != Stage::exhausted &&
+               idle_ms >= client_account_idle_ms && !account->ready.load() &&
+               settler_->store_error().empty()) {
+      book_->erase(*account);
+    }
+  }
+}
+
+}  // namespace plugin

@@ -1,0 +1,228 @@
+// Start and stop of the broker (broker.h).
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+#include "broker/broker.h"
+#include "broker/recovery.h"
+#include "config_files.h"
+#include "sqlite/sqlite_ledger.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr int tick_ms = 100;
+
+std::uint64_t random_incarnation() {
+  std::uint64_t id = 0;
+  while (id == 0)
+    if (::getrandom(&id, sizeof id, 0) != sizeof id) id = 0;
+  return id;
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+template <typename Error>
+broker::Error with_name(const char* what, const Error& error) {
+  return broker::Error{std::string(what) + ": " + error.message};
+}
+
+}  // namespace
+
+Broker::~Broker() {
+  if (thread_.joinable()) stop();
+}
+
+broker::Status Broker::load(const std::string& config_file) {
+  if (config_file.empty())
+    return broker::Error{"no configuration file is named (--plugin-config=FILE)"};
+  auto loaded = broker::load_config(config_file, real_config_files());
+  if (!loaded) return loaded.error();
+  config_file_ = config_file;
+  config_ = std::make_shared<const broker::Config>(std::move(loaded).value());
+  config_loaded_s_ = now_s();
+  return broker::Nothing{};
+}
+
+broker::Status Broker::start() {
+  started_s_ = now_s();
+  for (auto step : {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table,
+                    &Broker::make_events})
+    if (auto status = (this->*step)(); !status) return status.error();
+  apply(config_);
+  watch_files();
+  host_.info("relay {}: {} CSPs from {}, state in {}", config_->relay.id, config_->csps.size(),
+             config_file_, config_->state_dir);
+
+  // Signals are the host's business: its threads handle them.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return broker::Nothing{};
+}
+
+broker::Status Broker::open_state() {
+  auto directory = StateDir::open(config_->state_dir);
+  if (!directory) return directory.error();
+  state_dir_ = std::make_unique<StateDir>(std::move(directory).value());
+
+  auto ledger = SqliteLedger::open(state_dir_->resolve(config_->store.path));
+  if (!ledger) return with_name("ledger", ledger.error());
+  store_ = std::move(ledger).value();
+
+  RecordWriterOptions options;
+  options.path = state_dir_->resolve(config_->records.path);
+  options.rotate_octets = config_->records.rotate_size.count;
+  options.keep = config_->records.keep;
+  records_ = std::make_unique<RecordWriter>(std::move(options));
+  if (auto status = records_->open(); !status) return with_name("usage records", status.error());
+  return broker::Nothing{};
+}
+
+broker::Status Broker::settle_earlier() {
+  const std::string path = state_dir_->meter_table();
+  if (::access(path.c_str(), F_OK) != 0) return broker::Nothing{};
+  auto table = MeterTable::open(path);
+  if (!table) {
+    // It cannot be settled, but it is evidence: keep it, and go on from what the ledger heard last.
+    const std::string kept = path + ".unreadable-" + std::to_string(now_s());
+    host_.error("meter table: {}; kept as {}, the ledger's last word counts", table.error().message,
+                kept);
+    if (std::rename(path.c_str(), kept.c_str()) != 0)
+      return broker::Error{"cannot rename " + path};
+    return broker::Nothing{};
+  }
+  const auto now = std::chrono::steady_clock::now();
+  auto recovered = recover(
+      table.value(), *store_,
+      [&](const UsageRecord& record) {
+        if (auto status = records_->append(record, now); !status)
+          host_.error("usage records: {}", status.error().message);
+      },
+      [&] { return records_->finish(); });
+  if (!recovered) return with_name("settling the earlier run", recovered.error());
+  host_.warning("the earlier run did not end properly: settled {} octets, {} allocations were cut off",
+                recovered.value().octets, recovered.value().records);
+  if (::unlink(path.c_str()) != 0) return broker::Error{"cannot remove " + path};
+  return broker::Nothing{};
+}
+
+broker::Status Broker::make_table() {
+  const auto& config = *config_;
+  // Incarnations that left no meter table: what they reported last counts.
+  auto open = store_->open_incarnations(config.relay.id);
+  if (!open) return with_name("ledger", open.error());
+  for (const auto& incarnation : open.value()) {
+    host_.warning("incarnation {:016x} left no meter table: its last report counts", incarnation.id);
+    if (auto status = store_->end(incarnation, {}); !status)
+      return with_name("ledger", status.error());
+  }
+
+  const broker::Incarnation incarnation{config.relay.id, random_incarnation()};
+  if (auto known = store_->exchange(incarnation, {}); !known)
+    return with_name("ledger", known.error());
+  auto table = MeterTable::create(state_dir_->meter_table(),
+                                  {config.limits.accounts_max, config.limits.allocations_max},
+                                  incarnation.id, config.relay.id, boot_id());
+  if (!table) return with_name("meter table", table.error());
+  table_ = std::make_unique<MeterTable>(std::move(table).value());
+  table_->header().alive_ms.store(clock_.unix_ms());
+  index_ = std::make_unique<AccountIndex>(config.limits.accounts_max);
+  book_ = std::make_unique<AccountBook>(*table_, *index_);
+  settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *store_, incarnation);
+  relay_side_ =
+      std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
+
+  auto revocations = store_->revocations(now_s());
+  if (!revocations) return with_name("ledger", revocations.error());
+  take_revocations(revocations.value());
+  return broker::Nothing{};
+}
+
+broker::Status Broker::make_events() {
+  base_.reset(::event_base_new());
+  if (base_ == nullptr) return broker::Error{"cannot make an event base"};
+  const auto make = [&](int fd, short what, event_callback_fn callback) {
+    return http::EventHandle(::event_new(base_.get(), fd, what, callback, this));
+  };
+  wake_event_ = make(inbox_.descriptor(), EV_READ | EV_PERSIST, [](int, short, void* self) {
+    static_cast<Broker*>(self)->on_wake();
+  });
+  tick_event_ = make(-1, EV_PERSIST,
+                     [](int, short, void* self) { static_cast<Broker*>(self)->on_tick(); });
+  const timeval interval{0, tick_ms * 1000};
+  ::event_add(wake_event_.get(), nullptr);
+  ::event_add(tick_event_.get(), &interval);
+
+  if (auto watch = ConfigWatch::create(); watch) {
+    watch_ = std::make_unique<ConfigWatch>(std::move(watch).value());
+    watch_event_ = make(watch_->descriptor(), EV_READ | EV_PERSIST, [](int, short, void* self) {
+      auto& broker = *static_cast<Broker*>(self);
+      broker.watch_->drain();
+      // Editors write in steps: wait until it has been quiet for a moment.
+      broker.reload_at_ms_ = broker.clock_.steady_ms() + tick_ms / 2;
+    });
+    ::event_add(watch_event_.get(), nullptr);
+  } else {
+    host_.warning("{}; use SIGHUP or turnbrokerctl reload after a change", watch.error().message);
+  }
+
+  auto control = ControlServer::start(base_.get(), *this,
+                                      state_dir_->resolve(config_->control_socket));
+  if (!control) return with_name("control socket", control.error());
+  control_ = std::move(control).value();
+  return broker::Nothing{};
+}
+
+void Broker::run() {
+  ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY);
+  try {
+    finish();
+  } catch (const std::exception& error) {
+    host_.error("stopping: {}; the next start settles what is open", error.what());
+  }
+}
+
+void Broker::stop() {
+  stop_asked_.store(true);
+  inbox_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Broker::finish() {
+  control_.reset();
+  fold_closed();
+  if (auto status = records_->finish(); !status)
+    host_.error("usage records: {}", status.error().message);
+  for (const AllocationSlot& slot : table_->allocations())
+    if (slot.state.load() == SlotState::live) {
+      host_.warning("allocations are still open: the next start settles them");
+      return;
+    }
+  if (auto status = settler_->end(); !status) {
+    host_.error("ledger: {}; the next start settles what is open", status.error().message);
+    return;
+  }
+  ::unlink(state_dir_->meter_table().c_str());
+  host_.info("stopped, everything is settled");
+}
+
+void Broker::request_reload() {
+  reload_asked_.store(true);
+  inbox_.wake();
+}
+
+}  // namespace plugin
