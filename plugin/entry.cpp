@@ -103,8 +103,7 @@ void allocation_closed(const turn_allocation_closed* in) noexcept {
   guarded_void("allocation_closed", [&] { relay_side().allocation_closed(*in); });
 }
 
-turn_credit_verdict credit_wanted(const turn_credit_request* in,
-                                  turn_credit_answer* out) noexcept {
+turn_credit_verdict credit_wanted(const turn_credit_request* in, turn_credit_answer* out) noexcept {
   return guarded(instance->host, "credit_wanted", TURN_CREDIT_EXHAUSTED,
                  [&] { return relay_side().credit_wanted(*in, *out); });
 }

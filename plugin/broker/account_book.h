@@ -22,8 +22,8 @@ class AccountBook {
   [[nodiscard]] Account* add(const broker::AccountKey& key, broker::PeriodKind kind,
                              broker::Period period);
 
-  /// Frees an account that nothing refers to any more and whose last report the ledger has taken. What
-  /// it used is remembered, should it come back in this incarnation.
+  /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
+  /// What it used is remembered, should it come back in this incarnation.
   void erase(Account& account);
 
   /// Puts credit that was taken from an allocation's meter back into its accounts.
@@ -42,7 +42,8 @@ class AccountBook {
   MeterTable& table_;
   AccountIndex& index_;
   std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
-  std::map<broker::AccountKey, SlotTotals> left_;  ///< sums of erased accounts, until their period ends
+  std::map<broker::AccountKey, SlotTotals>
+      left_;  ///< sums of erased accounts, until their period ends
 };
 
 }  // namespace plugin

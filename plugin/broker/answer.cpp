@@ -40,7 +40,8 @@ std::vector<AllocationStatus> Broker::allocations(const std::optional<std::strin
   std::vector<AllocationStatus> list;
   for (const AllocationSlot& slot : table_->allocations()) {
     if (slot.state.load(std::memory_order_acquire) != SlotState::live) continue;
-    if (std::atomic_ref(const_cast<std::uint8_t&>(slot.created)).load(std::memory_order_acquire) == 0)
+    if (std::atomic_ref(const_cast<std::uint8_t&>(slot.created)).load(std::memory_order_acquire) ==
+        0)
       continue;
     const Account* account = index_->at(slot.account);
     if (account == nullptr || (csp && account->key.csp != *csp)) continue;
@@ -70,8 +71,7 @@ broker::Result<std::uint64_t> Broker::cut(const CutTarget& target) {
         return (target.csp.empty() || account->key.csp == target.csp) &&
                (target.client.empty() || client_name(slot) == target.client);
       });
-  if (count == 0 && !target.id.empty())
-    return broker::Error{"there is no allocation " + target.id};
+  if (count == 0 && !target.id.empty()) return broker::Error{"there is no allocation " + target.id};
   return count;
 }
 
@@ -99,8 +99,7 @@ void Broker::take_revocations(const std::vector<broker::LedgerStore::Revocation>
 
 broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::string& csp) {
   if (who.empty() == csp.empty()) return broker::Error{"name either a client id or a CSP"};
-  if (!csp.empty() && !config_->csps.contains(csp))
-    return broker::Error{"there is no CSP " + csp};
+  if (!csp.empty() && !config_->csps.contains(csp)) return broker::Error{"there is no CSP " + csp};
   const auto now = now_s();
   // Credentials live at most credential_ttl_s_max: a revocation that old refuses nothing any more.
   if (auto status = store_->revoke(who.empty() ? "csp:" + csp : "client:" + who, now,

@@ -1,8 +1,8 @@
-// The broker of one relay process: starts from what is on disk, serves relay threads, keeps the ledger,
-// follows the configuration, answers operators.
-// Owner: the entry (one per process). Threads: load, start and stop on the main thread, wake-ups from any;
-// all else on the broker thread, which start() makes and stop() joins. Until the thread runs, and after
-// it has ended, the main thread stands in for it.
+// The broker of one relay process: starts from what is on disk, serves relay threads, keeps the
+// ledger, follows the configuration, answers operators. Owner: the entry (one per process).
+// Threads: load, start and stop on the main thread, wake-ups from any; all else on the broker
+// thread, which start() makes and stop() joins. Until the thread runs, and after it has ended, the
+// main thread stands in for it.
 #pragma once
 
 #include <atomic>
@@ -37,8 +37,8 @@ class Broker final : public Control {
   [[nodiscard]] broker::Status load(const std::string& config_file);
   [[nodiscard]] const broker::Config& config() const { return *config_; }
 
-  /// Opens the ledger, settles what an earlier process left, makes a new meter table, and starts the
-  /// broker thread.
+  /// Opens the ledger, settles what an earlier process left, makes a new meter table, and starts
+  /// the broker thread.
   [[nodiscard]] broker::Status start();
   /// Settles everything and ends the thread. Allocations should have been closed before.
   void stop();
@@ -54,9 +54,10 @@ class Broker final : public Control {
   [[nodiscard]] std::vector<AllocationStatus> allocations(
       const std::optional<std::string>& csp) override;
   [[nodiscard]] broker::Result<std::uint64_t> cut(const CutTarget& target) override;
-  [[nodiscard]] broker::Result<broker::IssuedCredentials> credentials(
-      const std::string& csp, broker::MediaType media, const std::string& client,
-      std::int64_t ttl_s) override;
+  [[nodiscard]] broker::Result<broker::IssuedCredentials> credentials(const std::string& csp,
+                                                                      broker::MediaType media,
+                                                                      const std::string& client,
+                                                                      std::int64_t ttl_s) override;
   [[nodiscard]] broker::Result<std::uint64_t> revoke(const std::string& who,
                                                      const std::string& csp) override;
   [[nodiscard]] broker::Status reload() override;
@@ -90,6 +91,9 @@ class Broker final : public Control {
   void apply_quota(Account& account, const broker::Quota& quota, bool& exhausted);
   [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
                                      const broker::Quota& quota, const std::string& client);
+  /// The account's allocations move to the successor with their next packet. To be followed by
+  /// publish().
+  void end_period(Account& account, Account* successor);
   void publish();
   void watch_files();
 
@@ -129,7 +133,7 @@ class Broker final : public Control {
   std::thread thread_;
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> reload_asked_{false};
-  std::int64_t reload_at_ms_ = 0;     ///< steady; 0: no change seen
+  std::int64_t reload_at_ms_ = 0;  ///< steady; 0: no change seen
   std::int64_t next_second_ms_ = 0;
 };
 

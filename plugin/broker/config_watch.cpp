@@ -30,10 +30,9 @@ broker::Status ConfigWatch::watch(const std::vector<std::string>& files) {
   watches_.clear();
   std::string failed;
   for (const auto& directory : directories) {
-    const int watch =
-        ::inotify_add_watch(fd_.get(), directory.c_str(),
-                            IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
-                                IN_ATTRIB | IN_ONLYDIR);
+    const int watch = ::inotify_add_watch(fd_.get(), directory.c_str(),
+                                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |
+                                              IN_DELETE | IN_ATTRIB | IN_ONLYDIR);
     if (watch >= 0)
       watches_.push_back(watch);
     else

@@ -1,6 +1,5 @@
-// Tells when a file of the configuration has changed, whatever way it was written (in place, renamed
-// over, a symbolic link moved).
-// Owner: the broker. Threads: the broker thread.
+// Tells when a file of the configuration has changed, whatever way it was written (in place,
+// renamed over, a symbolic link moved). Owner: the broker. Threads: the broker thread.
 #pragma once
 
 #include <string>

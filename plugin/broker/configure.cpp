@@ -24,10 +24,9 @@ std::uint64_t limit_of(const broker::Quota& quota, bool client) {
 
 void take_settings(Account& account, const broker::Quota& quota) {
   account.charged_directions.store(charged_directions(quota.charge));
-  account.rate_octets_per_s.store(quota.rate ? std::max<std::uint64_t>(quota.rate->bits_per_s / 8, 1)
-                                             : 0);
-  account.allocations_max.store(
-      account.key.client.empty() ? quota.allocations_max.value_or(0) : 0);
+  account.rate_octets_per_s.store(
+      quota.rate ? std::max<std::uint64_t>(quota.rate->bits_per_s / 8, 1) : 0);
+  account.allocations_max.store(account.key.client.empty() ? quota.allocations_max.value_or(0) : 0);
 }
 
 }  // namespace
@@ -77,15 +76,22 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
   });
   for (Account* account : known) {
     const auto* quota = quota_of(account->key);
-    if (quota == nullptr || quota->period != account->period_kind) {
-      account->stage.store(quota == nullptr ? Stage::closed : Stage::over);
-      account->unpublished = snapshots_.version() + 1;
+    if (quota == nullptr) {
+      account->stage.store(Stage::closed, std::memory_order_release);
       settler_->take_back(*account);
-      if (quota != nullptr)
-        account->successor.store(account_for(account->key.csp, account->key.media, *quota,
-                                             account->key.client));
-      cut = cut || quota == nullptr;
+      cut = true;
       continue;
+    }
+    if (quota->period != account->period_kind) {
+      const auto period = broker::period_at(quota->period, now_s());
+      if (period.start_s != account->key.period_start_s) {
+        end_period(*account,
+                   account_for(account->key.csp, account->key.media, *quota, account->key.client));
+        continue;
+      }
+      // Another kind of period that began at the same moment: the same account, with another end.
+      account->period_kind = quota->period;
+      account->period = period;
     }
     apply_quota(*account, *quota, cut);
   }
@@ -110,9 +116,15 @@ void Broker::publish() {
   snapshot->revocations = revocations_;
   for (const auto& [id, csp] : config_->csps)
     for (const auto& [media, quota] : csp.quotas)
-      snapshot->accounts[id][static_cast<std::size_t>(media)] =
-          account_for(id, media, quota, "");
+      snapshot->accounts[id][static_cast<std::size_t>(media)] = account_for(id, media, quota, "");
   snapshots_.publish(std::move(snapshot));
+}
+
+void Broker::end_period(Account& account, Account* successor) {
+  account.successor.store(successor, std::memory_order_release);
+  account.unpublished = snapshots_.version() + 1;
+  account.stage.store(Stage::over, std::memory_order_release);
+  settler_->take_back(account);
 }
 
 broker::Status Broker::reload() {

@@ -38,9 +38,9 @@ broker::Result<Recovered> recover(MeterTable& table, broker::LedgerStore& store,
       if (slot.continued != 0 || continued.contains(slot.sequence) || slot.created == 0) continue;
       if (slot.account >= table.accounts().size()) continue;
       if (state == SlotState::live) slot.end_ms = header.alive_ms.load();
-      write_record(record_of(table, slot,
-                             state == SlotState::live ? EndReason::recovered
-                                                      : end_reason(slot.close_reason)));
+      write_record(record_of(
+          table, slot,
+          state == SlotState::live ? EndReason::recovered : end_reason(slot.close_reason)));
       ++result.records;
     }
     if (auto status = flush_records(); !status) return status.error();
@@ -58,7 +58,8 @@ broker::Result<Recovered> recover(MeterTable& table, broker::LedgerStore& store,
     report.used = totals[i].used;
     report.charged_octets = report.granted_octets = totals[i].charged_octets;
     report.sequence = ++header.report_sequence;
-    if (report.account.client.empty()) result.octets += report.used.octets[0] + report.used.octets[1];
+    if (report.account.client.empty())
+      result.octets += report.used.octets[0] + report.used.octets[1];
     reports.push_back(std::move(report));
   }
   if (auto status = store.end(incarnation, reports); !status) return status.error();

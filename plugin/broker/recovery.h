@@ -14,13 +14,13 @@ namespace plugin {
 
 struct Recovered {
   std::uint64_t incarnation = 0;
-  std::uint64_t records = 0;        ///< allocations that were cut off
-  std::uint64_t octets = 0;         ///< all that the incarnation relayed, both directions
+  std::uint64_t records = 0;  ///< allocations that were cut off
+  std::uint64_t octets = 0;   ///< all that the incarnation relayed, both directions
 };
 
-/// Settles the table's incarnation with the ledger: the totals are exactly what the meters say. Hands
-/// out one record for each allocation that had none yet. Repeating it, after a crash in its midst,
-/// changes nothing but perhaps repeats records (same `allocation`).
+/// Settles the table's incarnation with the ledger: the totals are exactly what the meters say.
+/// Hands out one record for each allocation that had none yet. Repeating it, after a crash in its
+/// midst, changes nothing but perhaps repeats records (same `allocation`).
 [[nodiscard]] broker::Result<Recovered> recover(
     MeterTable& table, broker::LedgerStore& store,
     const std::function<void(const UsageRecord&)>& write_record,

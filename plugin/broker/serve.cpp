@@ -28,7 +28,8 @@ void Broker::on_wake() {
     ::event_base_loopbreak(base_.get());
     return;
   }
-  if (reload_asked_.exchange(false)) [[maybe_unused]] const auto reported = reload();
+  if (reload_asked_.exchange(false)) [[maybe_unused]]
+    const auto reported = reload();
   serve_admissions();
   serve_credit();
 }
@@ -90,7 +91,8 @@ void Broker::serve_admissions() {
     // The host answers 500 when its patience ends; until then the ledger may come back.
     waiting_ = std::move(requests);
     std::erase_if(waiting_, [&](const AdmissionRequest& request) {
-      const bool stale = clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000;
+      const bool stale =
+          clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000;
       if (stale) table_->put_back(*request.slot);
       return stale;
     });
@@ -140,8 +142,9 @@ void Broker::serve_credit() {
 
 void Broker::cut_refusing() {
   bool any = false;
-  book_->for_each(
-      [&](const Account& account) { any = any || (refuses(&account) && account.live.load() != 0); });
+  book_->for_each([&](const Account& account) {
+    any = any || (refuses(&account) && account.live.load() != 0);
+  });
   if (!any) return;
   plugin::cut(host_, *table_, TURN_CLOSE_QUOTA_EXHAUSTED, [&](const AllocationSlot& slot) {
     const Account* account = index_->at(slot.account);
@@ -184,26 +187,25 @@ void Broker::roll_periods() {
   if (ended.empty()) return;
 
   std::vector<Account*> fresh;
+  std::vector<Account*> successors;
   for (Account* account : ended) {
     const auto* quota = quota_of(account->key);
-    const bool wanted = account->key.client.empty() || account->live.load() != 0;
-    if (quota == nullptr || !wanted) continue;
-    Account* next = account_for(account->key.csp, account->key.media, *quota, account->key.client);
-    if (next == nullptr || next == account) continue;
-    if (account->live.load() != 0) fresh.push_back(next);
-    account->successor.store(next, std::memory_order_release);
-    book_->forget_before(next->key);
+    const bool live = account->live.load() != 0;
+    Account* next = nullptr;
+    if (quota != nullptr && (live || account->key.client.empty()))
+      next = account_for(account->key.csp, account->key.media, *quota, account->key.client);
+    if (next != nullptr && live) fresh.push_back(next);
+    successors.push_back(next);
   }
   settler_->exchange(fresh, Settler::Ask::at_least);
-  publish();
-  for (Account* account : ended) {
-    account->unpublished = snapshots_.version();
-    account->stage.store(Stage::over, std::memory_order_release);
-    settler_->take_back(*account);
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    end_period(*ended[i], successors[i]);
+    if (successors[i] != nullptr) book_->forget_before(successors[i]->key);
     host_.info("period {} of {}/{} is over",
-               broker::period_name(account->period_kind, account->period.start_s), account->key.csp,
-               broker::to_string(account->key.media));
+               broker::period_name(ended[i]->period_kind, ended[i]->period.start_s),
+               ended[i]->key.csp, broker::to_string(ended[i]->key.media));
   }
+  publish();
 }
 
 void Broker::release_idle() {

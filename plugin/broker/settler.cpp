@@ -58,7 +58,8 @@ broker::UsageReport Settler::report_of(const Account& account) const {
   report.limit_octets = account.limit_octets.load();
   report.used = totals.used;
   report.charged_octets = totals.charged_octets;
-  // While the account gave credit back a packet may have been in flight: never report less than used.
+  // While the account gave credit back a packet may have been in flight: never report less than
+  // used.
   report.granted_octets = std::max(account.granted_octets, totals.charged_octets);
   report.sequence = ++table_.header().report_sequence;
   return report;

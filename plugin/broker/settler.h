@@ -19,17 +19,17 @@ class Settler {
   Settler(const Host& host, const Clock& clock, MeterTable& table, AccountBook& book,
           broker::LedgerStore& store, broker::Incarnation incarnation);
 
-  /// Reports the accounts and asks for credit where `ask` says so. False when the store failed; then
-  /// nothing is lost and the next call makes up for it.
+  /// Reports the accounts and asks for credit where `ask` says so. False when the store failed;
+  /// then nothing is lost and the next call makes up for it.
   enum class Ask { nothing, when_low, at_least };
   bool exchange(const std::vector<Account*>& accounts, Ask ask);
 
-  /// An account could not cover a packet: ask the ledger, take back what allocations hold, and if that
-  /// is not enough either, the account is exhausted. True when it has just become exhausted.
+  /// An account could not cover a packet: ask the ledger, take back what allocations hold, and if
+  /// that is not enough either, the account is exhausted. True when it has just become exhausted.
   bool resolve_dry(Account& account);
 
-  /// A new limit. Lowering takes all unspent credit back first, so that not one octet goes beyond it.
-  /// True when the account has just become exhausted.
+  /// A new limit. Lowering takes all unspent credit back first, so that not one octet goes beyond
+  /// it. True when the account has just become exhausted.
   bool change_limit(Account& account, std::uint64_t limit_octets);
 
   /// Takes back all credit the allocations of an account hold.

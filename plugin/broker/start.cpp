@@ -56,8 +56,8 @@ broker::Status Broker::load(const std::string& config_file) {
 
 broker::Status Broker::start() {
   started_s_ = now_s();
-  for (auto step : {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table,
-                    &Broker::make_events})
+  for (auto step :
+       {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();
   apply(config_);
   watch_files();
@@ -101,8 +101,7 @@ broker::Status Broker::settle_earlier() {
     const std::string kept = path + ".unreadable-" + std::to_string(now_s());
     host_.error("meter table: {}; kept as {}, the ledger's last word counts", table.error().message,
                 kept);
-    if (std::rename(path.c_str(), kept.c_str()) != 0)
-      return broker::Error{"cannot rename " + path};
+    if (std::rename(path.c_str(), kept.c_str()) != 0) return broker::Error{"cannot rename " + path};
     return broker::Nothing{};
   }
   const auto now = std::chrono::steady_clock::now();
@@ -114,8 +113,9 @@ broker::Status Broker::settle_earlier() {
       },
       [&] { return records_->finish(); });
   if (!recovered) return with_name("settling the earlier run", recovered.error());
-  host_.warning("the earlier run did not end properly: settled {} octets, {} allocations were cut off",
-                recovered.value().octets, recovered.value().records);
+  host_.warning(
+      "the earlier run did not end properly: settled {} octets, {} allocations were cut off",
+      recovered.value().octets, recovered.value().records);
   if (::unlink(path.c_str()) != 0) return broker::Error{"cannot remove " + path};
   return broker::Nothing{};
 }
@@ -126,7 +126,8 @@ broker::Status Broker::make_table() {
   auto open = store_->open_incarnations(config.relay.id);
   if (!open) return with_name("ledger", open.error());
   for (const auto& incarnation : open.value()) {
-    host_.warning("incarnation {:016x} left no meter table: its last report counts", incarnation.id);
+    host_.warning("incarnation {:016x} left no meter table: its last report counts",
+                  incarnation.id);
     if (auto status = store_->end(incarnation, {}); !status)
       return with_name("ledger", status.error());
   }
@@ -143,8 +144,7 @@ broker::Status Broker::make_table() {
   index_ = std::make_unique<AccountIndex>(config.limits.accounts_max);
   book_ = std::make_unique<AccountBook>(*table_, *index_);
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *store_, incarnation);
-  relay_side_ =
-      std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
+  relay_side_ = std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
 
   auto revocations = store_->revocations(now_s());
   if (!revocations) return with_name("ledger", revocations.error());
@@ -158,11 +158,10 @@ broker::Status Broker::make_events() {
   const auto make = [&](int fd, short what, event_callback_fn callback) {
     return http::EventHandle(::event_new(base_.get(), fd, what, callback, this));
   };
-  wake_event_ = make(inbox_.descriptor(), EV_READ | EV_PERSIST, [](int, short, void* self) {
-    static_cast<Broker*>(self)->on_wake();
-  });
-  tick_event_ = make(-1, EV_PERSIST,
-                     [](int, short, void* self) { static_cast<Broker*>(self)->on_tick(); });
+  wake_event_ = make(inbox_.descriptor(), EV_READ | EV_PERSIST,
+                     [](int, short, void* self) { static_cast<Broker*>(self)->on_wake(); });
+  tick_event_ =
+      make(-1, EV_PERSIST, [](int, short, void* self) { static_cast<Broker*>(self)->on_tick(); });
   const timeval interval{0, tick_ms * 1000};
   ::event_add(wake_event_.get(), nullptr);
   ::event_add(tick_event_.get(), &interval);
@@ -180,8 +179,8 @@ broker::Status Broker::make_events() {
     host_.warning("{}; use SIGHUP or turnbrokerctl reload after a change", watch.error().message);
   }
 
-  auto control = ControlServer::start(base_.get(), *this,
-                                      state_dir_->resolve(config_->control_socket));
+  auto control =
+      ControlServer::start(base_.get(), *this, state_dir_->resolve(config_->control_socket));
   if (!control) return with_name("control socket", control.error());
   control_ = std::move(control).value();
   return broker::Nothing{};

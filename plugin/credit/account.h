@@ -2,8 +2,8 @@
 // Owner: the broker (AccountBook). Threads: relay threads draw and return; the broker thread alone
 // changes `stage`, limits and grants. No locks.
 //
-// Credit is conserved: granted == charged use + pool + credit in the allocations' meters (+ at most one
-// packet per relay thread that is between the two).
+// Credit is conserved: granted == charged use + pool + credit in the allocations' meters (+ at most
+// one packet per relay thread that is between the two).
 #pragma once
 
 #include <atomic>
@@ -33,24 +33,25 @@ struct Account {
 
   // Relay threads read and write.
   alignas(64) std::atomic<std::int64_t> pool{0};
-  std::atomic<std::uint32_t> live{0};              ///< allocations that draw from it
+  std::atomic<std::uint32_t> live{0};  ///< allocations that draw from it
   std::atomic<bool> refill_asked{false};
-  std::atomic<std::uint64_t> refused_octets{0};    ///< in Stage::last: size of a packet that did not fit
-  std::atomic<bool> ready{false};                  ///< has had its first answer from the ledger
+  std::atomic<std::uint64_t> refused_octets{
+      0};                          ///< in Stage::last: size of a packet that did not fit
+  std::atomic<bool> ready{false};  ///< has had its first answer from the ledger
 
   // The broker thread writes, relay threads read.
   alignas(64) std::atomic<Stage> stage{Stage::open};
   std::atomic<std::uint64_t> limit_octets{0};
-  std::atomic<std::int64_t> low_water{0};          ///< ask for a refill when the pool falls below it
-  std::atomic<std::uint64_t> rate_octets_per_s{0}; ///< per allocation; 0: no limit
-  std::atomic<std::uint32_t> allocations_max{0};   ///< 0: no limit
+  std::atomic<std::int64_t> low_water{0};  ///< ask for a refill when the pool falls below it
+  std::atomic<std::uint64_t> rate_octets_per_s{0};  ///< per allocation; 0: no limit
+  std::atomic<std::uint32_t> allocations_max{0};    ///< 0: no limit
   std::atomic<std::uint32_t> charged_directions{3};
-  std::atomic<Account*> successor{nullptr};        ///< set before Stage::over
+  std::atomic<Account*> successor{nullptr};  ///< set before Stage::over
 
   // The broker thread only.
-  std::uint64_t granted_octets = 0;   ///< cumulative in this incarnation
-  std::uint64_t remaining_octets = 0; ///< the ledger could still grant, at its last answer
-  broker::UsedTotals others;          ///< other incarnations' use, at its last answer
+  std::uint64_t granted_octets = 0;    ///< cumulative in this incarnation
+  std::uint64_t remaining_octets = 0;  ///< the ledger could still grant, at its last answer
+  broker::UsedTotals others;           ///< other incarnations' use, at its last answer
   std::uint64_t others_charged_octets = 0;
   std::uint64_t reported_octets = 0;  ///< all directions, when it last reported
   double octets_per_s = 0;            ///< measured
@@ -59,7 +60,7 @@ struct Account {
   std::int64_t idle_since_ms = 0;
   broker::Period period;
   broker::PeriodKind period_kind = broker::PeriodKind::total;
-  std::uint64_t unpublished = 0;      ///< Stage::over: snapshots from this version on do not name it
+  std::uint64_t unpublished = 0;  ///< Stage::over: snapshots from this version on do not name it
 };
 
 /// Draws between `least` and `most` octets from the pool, all that is there if that is in between;

@@ -14,9 +14,12 @@ constexpr std::int64_t rate_burst_min_octets = 3'000;
 std::int64_t next_slice(AllocationSlot& slot, std::int64_t now_ms) {
   const auto elapsed_ms = static_cast<std::uint32_t>(now_ms) - slot.slice_at_ms;
   slot.slice_at_ms = static_cast<std::uint32_t>(now_ms);
-  if (slot.slice_octets == 0) slot.slice_octets = slice_min_octets;
-  else if (elapsed_ms < 20) slot.slice_octets = std::min(slot.slice_octets * 2, slice_max_octets);
-  else if (elapsed_ms > 80) slot.slice_octets = std::max(slot.slice_octets / 2, slice_min_octets);
+  if (slot.slice_octets == 0)
+    slot.slice_octets = slice_min_octets;
+  else if (elapsed_ms < 20)
+    slot.slice_octets = std::min(slot.slice_octets * 2, slice_max_octets);
+  else if (elapsed_ms > 80)
+    slot.slice_octets = std::max(slot.slice_octets / 2, slice_min_octets);
   return slot.slice_octets;
 }
 
@@ -43,7 +46,8 @@ bool refuses(Stage stage) { return stage == Stage::exhausted || stage == Stage::
 
 std::int64_t rate_allowance(AllocationSlot& slot, std::uint64_t octets_per_s, std::int64_t now_ms) {
   if (octets_per_s == 0) return INT64_MAX;
-  const auto rate = static_cast<std::int64_t>(std::min<std::uint64_t>(octets_per_s, INT64_MAX / 2'000));
+  const auto rate =
+      static_cast<std::int64_t>(std::min<std::uint64_t>(octets_per_s, INT64_MAX / 2'000));
   const std::int64_t burst = std::max(rate, rate_burst_min_octets);
   if (slot.rate_at_ms == 0) {
     slot.rate_tokens = burst;

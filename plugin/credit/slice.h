@@ -19,12 +19,12 @@ enum class CreditVerdict { granted, later, exhausted };
 
 struct CreditDecision {
   CreditVerdict verdict = CreditVerdict::later;
-  bool wake_broker = false;   ///< an account wants the broker's attention
+  bool wake_broker = false;  ///< an account wants the broker's attention
 };
 
 /// Draws credit for a packet of `needed` octets from the CSP's account and, when there is one, the
-/// client's own. On `granted` the meter's credit covers the packet unless the broker took it back in
-/// between. `now_ms` is a steady clock.
+/// client's own. On `granted` the meter's credit covers the packet unless the broker took it back
+/// in between. `now_ms` is a steady clock.
 [[nodiscard]] CreditDecision draw_credit(AllocationSlot& slot, Account& account, Account* client,
                                          std::int64_t needed, std::int64_t now_ms);
 

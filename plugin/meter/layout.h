@@ -40,7 +40,7 @@ struct alignas(64) AccountSlot {
   std::uint8_t reserved;
   std::int64_t period_start_s;
   std::uint64_t limit_octets;
-  SlotTotals closed;             ///< of the allocations that were folded in
+  SlotTotals closed;  ///< of the allocations that were folded in
   char csp[broker::csp_id_octets_max + 1];
   char client[broker::client_name_octets_max];
 };
@@ -50,39 +50,41 @@ struct alignas(64) AllocationSlot {
   turn_meter meter;
 
   std::atomic<SlotState> state;
-  std::uint32_t account;         ///< index of the CSP's account
-  std::uint32_t client_account;  ///< index of the client's own account, or no_slot
+  std::uint32_t account;            ///< index of the CSP's account
+  std::uint32_t client_account;     ///< index of the client's own account, or no_slot
   std::atomic<std::uint32_t> next;  ///< link in the free or the closed list
-  std::uint64_t id;              ///< the host's allocation id
-  std::uint64_t sequence;        ///< unique in the incarnation
-  std::uint64_t continues;       ///< sequence of the slot of the earlier period, or 0
-  std::int64_t start_ms;         ///< Unix time
+  std::uint64_t id;                 ///< the host's allocation id
+  std::uint64_t sequence;           ///< unique in the incarnation
+  std::uint64_t continues;          ///< sequence of the slot of the earlier period, or 0
+  std::int64_t start_ms;            ///< Unix time
   std::int64_t end_ms;
-  std::int64_t expiry_s;         ///< of the credential; 0: none
+  std::int64_t expiry_s;  ///< of the credential; 0: none
 
-  std::int64_t issued_s;         ///< of the credential; 0: unknown
-  std::uint64_t who_hash;        ///< names the credential in a revocation; 0: none
-  std::uint64_t earlier_octets[2];   ///< used in earlier periods: for the record, not for the account
+  std::int64_t issued_s;   ///< of the credential; 0: unknown
+  std::uint64_t who_hash;  ///< names the credential in a revocation; 0: none
+  std::uint64_t
+      earlier_octets[2];  ///< used in earlier periods: for the record, not for the account
   std::uint64_t earlier_packets[2];
-  std::uint32_t slice_octets;    ///< relay thread: size of the last slice of credit
-  std::uint32_t slice_at_ms;     ///< relay thread: when it was taken (low 32 bits of a steady clock)
-  std::int64_t rate_tokens;      ///< relay thread: octets the rate limit allows now
-  std::int64_t rate_at_ms;       ///< relay thread: when rate_tokens was reckoned
+  std::uint32_t slice_octets;  ///< relay thread: size of the last slice of credit
+  std::uint32_t slice_at_ms;   ///< relay thread: when it was taken (low 32 bits of a steady clock)
+  std::int64_t rate_tokens;    ///< relay thread: octets the rate limit allows now
+  std::int64_t rate_at_ms;     ///< relay thread: when rate_tokens was reckoned
 
   turn_address client;
   turn_address relayed[2];
   std::uint8_t transport;
-  std::uint8_t created;          ///< the host reported allocation_created
-  std::uint8_t continued;        ///< a later slot has taken over: no record of its own
+  std::uint8_t created;    ///< the host reported allocation_created
+  std::uint8_t continued;  ///< a later slot has taken over: no record of its own
   std::uint8_t close_reason;
   std::uint8_t name_length;
-  std::uint8_t swept;            ///< broker thread: unused since the last sweep
+  std::uint8_t swept;  ///< broker thread: unused since the last sweep
   std::uint8_t reserved[6];
   char name[broker::client_name_octets_max];
 };
 
-/// An account's sum and an allocation's share of it, saved before they are added: with it the addition
-/// can be repeated after a crash without counting twice. One at a time, broker thread only.
+/// An account's sum and an allocation's share of it, saved before they are added: with it the
+/// addition can be repeated after a crash without counting twice. One at a time, broker thread
+/// only.
 struct FoldIntent {
   std::atomic<std::uint32_t> allocation;  ///< slot index + 1; 0: none
   std::uint32_t reserved;
@@ -106,10 +108,10 @@ struct alignas(64) TableHeader {
   std::atomic<std::uint32_t> closed_head;            ///< slot index + 1
   std::atomic<std::uint32_t> allocations_high;       ///< slots ever used
   std::atomic<std::uint64_t> sequence;
-  std::uint32_t accounts_high;                       ///< broker thread only
-  std::uint32_t records_written;                     ///< a later start has written the records of what it found
-  std::uint64_t report_sequence;                     ///< of the latest report to the ledger; broker thread only
-  std::atomic<std::int64_t> alive_ms;                ///< Unix time, every tick
+  std::uint32_t accounts_high;         ///< broker thread only
+  std::uint32_t records_written;       ///< a later start has written the records of what it found
+  std::uint64_t report_sequence;       ///< of the latest report to the ledger; broker thread only
+  std::atomic<std::int64_t> alive_ms;  ///< Unix time, every tick
 
   alignas(64) FoldIntent fold;
 };

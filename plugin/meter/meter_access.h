@@ -41,8 +41,8 @@ inline void add_credit(turn_meter& meter, std::int64_t octets) {
   atomic_of(meter.credit_octets).fetch_add(octets, std::memory_order_relaxed);
 }
 
-/// Takes all positive credit away. A credit that is transiently negative, because the relay thread is
-/// just asking, is left alone: the relay thread will undo its subtraction itself.
+/// Takes all positive credit away. A credit that is transiently negative, because the relay thread
+/// is just asking, is left alone: the relay thread will undo its subtraction itself.
 [[nodiscard]] inline std::int64_t take_credit_back(turn_meter& meter) {
   auto credit = atomic_of(meter.credit_octets);
   std::int64_t seen = credit.load(std::memory_order_relaxed);

@@ -221,8 +221,8 @@ void MeterTable::finish_fold() {
   if (link == 0) return;
   if (link <= header_->allocations_max) {
     AllocationSlot& slot = allocations_[link - 1];
-    // A free slot was folded completely; a closed one may be half way, and adding again from the saved
-    // sums gives the same result.
+    // A free slot was folded completely; a closed one may be half way, and adding again from the
+    // saved sums gives the same result.
     if (slot.state.load() == SlotState::closed) {
       add_share(intent, slot);
       slot.state.store(SlotState::free);

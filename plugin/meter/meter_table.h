@@ -27,8 +27,8 @@ class MeterTable {
                                                          std::string_view relay_id,
                                                          std::string_view boot_id);
 
-  /// [broker] The table another process left behind; its sizes and indexes are checked, so that what
-  /// follows stays inside the file whatever is in it. An unfinished fold is finished.
+  /// [broker] The table another process left behind; its sizes and indexes are checked, so that
+  /// what follows stays inside the file whatever is in it. An unfinished fold is finished.
   [[nodiscard]] static broker::Result<MeterTable> open(const std::string& path);
 
   [[nodiscard]] TableHeader& header() const { return *header_; }
@@ -58,7 +58,8 @@ class MeterTable {
   /// [broker] Its last report has been taken by the ledger.
   void free_account(AccountSlot& slot);
 
-  /// [any, lock-free] A free slot, zeroed, with a sequence of its own, not yet live; nullptr when full.
+  /// [any, lock-free] A free slot, zeroed, with a sequence of its own, not yet live; nullptr when
+  /// full.
   [[nodiscard]] AllocationSlot* take_allocation();
   /// [any, lock-free] Gives back a slot that never became live.
   void put_back(AllocationSlot& slot);

@@ -1,6 +1,7 @@
 // From relay threads to the broker thread: allocations that need the broker before they can be
 // admitted, and a wake-up.
-// Owner: the broker. Threads: one ring per relay thread (single producer, single consumer); wake() any.
+// Owner: the broker. Threads: one ring per relay thread (single producer, single consumer); wake()
+// any.
 #pragma once
 
 #include <array>
@@ -18,9 +19,9 @@ namespace plugin {
 /// An Allocate that waits for its account's first grant or for its client's own account.
 struct AdmissionRequest {
   std::uint64_t request_id = 0;
-  AllocationSlot* slot = nullptr;   ///< filled in, not live
+  AllocationSlot* slot = nullptr;  ///< filled in, not live
   Account* account = nullptr;
-  bool client_account = false;      ///< the quota has per_client
+  bool client_account = false;  ///< the quota has per_client
 };
 
 class Inbox {

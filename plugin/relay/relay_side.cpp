@@ -29,7 +29,7 @@ bool is_revoked(const Revocations& revocations, const Holder& holder) {
 }
 
 Holder holder_of(const broker::AcceptedUser& user) {
-  return {user.csp,      user.media,    user.client_name, hash_of_who(user.who),
+  return {user.csp,      user.media,   user.client_name, hash_of_who(user.who),
           user.expiry_s, user.issued_s};
 }
 
@@ -42,14 +42,14 @@ turn_verdict RelaySide::credential_wanted(const turn_credential_request& in,
   auto check = broker::check_username(username, *now.config, clock_.unix_ms() / 1000);
 
   if (const auto* refused = std::get_if<broker::RefusedUser>(&check)) {
-    host_.warning("credentials of user {} refused: {}", broker::for_log(username),
-                  refused->reason);
+    host_.warning("credentials of user {} refused: {}", broker::for_log(username), refused->reason);
     return TURN_VERDICT_REJECT;
   }
   if (std::holds_alternative<broker::ForeignUser>(check)) {
     if (!now.config->default_csp.empty()) return TURN_VERDICT_DEFER;
     host_.warning(
-        "credentials of user {} refused: not issued by the broker or a CSP, and [broker] default_csp "
+        "credentials of user {} refused: not issued by the broker or a CSP, and [broker] "
+        "default_csp "
         "is not set",
         broker::for_log(username));
     return TURN_VERDICT_REJECT;
@@ -107,16 +107,16 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
   }
 
   const auto csp = now.accounts.find(holder.csp);
-  Account* account = csp == now.accounts.end()
-                         ? nullptr
-                         : csp->second[static_cast<std::size_t>(holder.media)];
+  Account* account =
+      csp == now.accounts.end() ? nullptr : csp->second[static_cast<std::size_t>(holder.media)];
   if (account == nullptr) return reject(stun_forbidden);
 
   AllocationSlot* slot = table_.take_allocation();
   if (slot == nullptr) {
-    host_.warning("allocation of user {} refused: the meter table is full "
-                  "([broker.limits] allocations_max)",
-                  broker::for_log(username));
+    host_.warning(
+        "allocation of user {} refused: the meter table is full "
+        "([broker.limits] allocations_max)",
+        broker::for_log(username));
     return reject(stun_insufficient_capacity);
   }
   slot->account = account->slot;
@@ -127,8 +127,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
   slot->who_hash = holder.who_hash;
   slot->client = in.requester.client;
   slot->transport = static_cast<std::uint8_t>(in.requester.client_transport);
-  slot->name_length =
-      static_cast<std::uint8_t>(std::min(holder.name.size(), sizeof slot->name));
+  slot->name_length = static_cast<std::uint8_t>(std::min(holder.name.size(), sizeof slot->name));
   std::memcpy(slot->name, holder.name.data(), slot->name_length);
 
   const auto& quota = now.config->csps.find(holder.csp)->second.quotas.find(holder.media)->second;
@@ -215,8 +214,8 @@ turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
     client = accounts_.at(slot->client_account);
   }
 
-  const auto decision = draw_credit(*slot, *account, client,
-                                    static_cast<std::int64_t>(in.needed_octets), clock_.steady_ms());
+  const auto decision = draw_credit(
+      *slot, *account, client, static_cast<std::int64_t>(in.needed_octets), clock_.steady_ms());
   if (decision.wake_broker) inbox_.wake();
   switch (decision.verdict) {
     case CreditVerdict::granted: return TURN_CREDIT_GRANTED;

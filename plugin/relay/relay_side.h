@@ -1,6 +1,6 @@
 // The hooks that coturn's relay threads call: credentials, admission, credit, closing.
-// Owner: the broker. Threads: every function is called on a relay thread; none takes a lock, blocks, or
-// makes a system call (but to wake the broker, when an account needs it).
+// Owner: the broker. Threads: every function is called on a relay thread; none takes a lock,
+// blocks, or makes a system call (but to wake the broker, when an account needs it).
 #pragma once
 
 #include <cstdint>
@@ -48,12 +48,13 @@ class RelaySide {
   const Clock& clock_;
 };
 
-/// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486). On false the slot
-/// has been given back.
-[[nodiscard]] bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* client);
+/// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486). On false the
+/// slot has been given back.
+[[nodiscard]] bool admit(MeterTable& table, AllocationSlot& slot, Account& account,
+                         Account* client);
 
-/// [relay or broker] Ends a live slot: its credit goes back, its octets will be settled by the broker.
-/// Nothing may touch the slot afterwards.
+/// [relay or broker] Ends a live slot: its credit goes back, its octets will be settled by the
+/// broker. Nothing may touch the slot afterwards.
 void give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot);
 
 /// What ALLOW answers for a live slot.

@@ -1,8 +1,9 @@
 // What relay threads read of the configuration: one immutable value, replaced whole.
-// Owner: SnapshotStore (the broker thread publishes and frees). Threads: relay threads read the current
-// one during a hook and keep no pointer to it between hooks.
+// Owner: SnapshotStore (the broker thread publishes and frees). Threads: relay threads read the
+// current one during a hook and keep no pointer to it between hooks.
 //
-// Freed by quiescence: a relay thread's tick says that it holds nothing older than what it saw then.
+// Freed by quiescence: a relay thread's tick says that it holds nothing older than what it saw
+// then.
 #pragma once
 
 #include <array>
@@ -54,8 +55,8 @@ class SnapshotStore {
   /// [broker] Replaces the current snapshot.
   void publish(std::unique_ptr<const Snapshot> snapshot);
 
-  /// [broker] A number that every relay thread will have passed once nothing unpublished by now is in
-  /// use: compare with passed().
+  /// [broker] A number that every relay thread will have passed once nothing unpublished by now is
+  /// in use: compare with passed().
   [[nodiscard]] std::uint64_t version() const { return version_.load(); }
   [[nodiscard]] std::uint64_t passed() const;
   /// [broker] Frees what no relay thread can still see.
