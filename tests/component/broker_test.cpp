@@ -1,4 +1,5 @@
 // The whole broker, without coturn: admission, credit, the cut, limits, periods.
+#include <barrier>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -68,6 +69,7 @@ TEST_CASE("many allocations on many threads never exceed the volume and strand a
   const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
   std::atomic<std::uint64_t> total{0};
   std::atomic<std::uint64_t> exhausted_late{0};
+  std::barrier all_allocated(4);
   std::vector<std::thread> threads;
   for (std::uint32_t thread = 0; thread < 4; ++thread)
     threads.emplace_back([&, thread] {
@@ -76,6 +78,7 @@ TEST_CASE("many allocations on many threads never exceed the volume and strand a
       std::vector<FakeAllocation> allocations(50);
       for (auto& allocation : allocations)
         if (relay.allocate(user.username, user.password, allocation) != 0) std::abort();
+      all_allocated.arrive_and_wait();
       // Mixed rates: a few allocations send most of the packets.
       std::geometric_distribution<std::size_t> which(0.1);
       std::uniform_int_distribution<std::uint64_t> size(0, 1400);
