@@ -22,7 +22,7 @@ inline constexpr std::size_t relay_id_octets_max = 63;
 
 /// (CSP, media type, period), or the share of one client name in it.
 struct AccountKey {
-  std::string csp;                 ///< 1 .. csp_id_octets_max octets
+  std::string csp;  ///< 1 .. csp_id_octets_max octets
   MediaType media = MediaType::audio;
   UnixSeconds period_start_s = 0;  ///< Period::start_s
   std::string client;              ///< empty: the whole CSP; else one client name of at most

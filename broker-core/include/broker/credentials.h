@@ -21,15 +21,16 @@ inline constexpr std::size_t username_octets_max = 512;
 /// As many as the door's turn_credential_answer carries; of more secrets the newest count.
 inline constexpr std::size_t passwords_max = 8;
 
-/// A username that the broker itself vouches for, if the message integrity fits one of the passwords.
+/// A username that the broker itself vouches for, if the message integrity fits one of the
+/// passwords.
 struct AcceptedUser {
   std::string csp;
   MediaType media = MediaType::audio;
   std::string client_name;
-  std::string who;                  ///< the part after "<expiry>:"; what a revocation names
-  UnixSeconds expiry_s = 0;         ///< the earlier of the username's and the token's
-  UnixSeconds issued_s = 0;         ///< from the token; for CSP-minted ones expiry_s - credential_ttl_s
-  std::vector<Secret> passwords;    ///< 1 .. passwords_max: one per secret that is valid now
+  std::string who;           ///< the part after "<expiry>:"; what a revocation names
+  UnixSeconds expiry_s = 0;  ///< the earlier of the username's and the token's
+  UnixSeconds issued_s = 0;  ///< from the token; for CSP-minted ones expiry_s - credential_ttl_s
+  std::vector<Secret> passwords;  ///< 1 .. passwords_max: one per secret that is valid now
 };
 
 /// Not of the broker's forms: coturn's own mechanisms may know it.
@@ -45,21 +46,27 @@ using UserCheck = std::variant<AcceptedUser, ForeignUser, RefusedUser>;
 
 /// Whose is this username, and is it valid at now_s?
 ///
-/// The part up to the first ':' is the expiry (1 .. 19 digits, at most 2^63-1); what follows is `who`,
-/// or all of it when there is no ':'. It is the broker's, and then accepted or refused but never left to
-/// coturn, when
-///  1. `who` begins with "tb1.": a client id, whatever stands before it; or
-///  2. an expiry of digits only stands before it, and `who` is "<csp>/<media>/<client>" with at least two
-///     slashes and a csp that is not empty, of which either the media part is not empty or the csp is
-///     known; the client part may hold more slashes; or
-///  3. `who` begins with "<csp>/<media>" with a known csp and a media type's exact name, up to the end or
-///     the next slash: a credential that lacks its client or a valid expiry.
-/// All else is foreign, for example "alice", "alice/x", "1700000000:alice", "1700000000:alice/x", "a:b/c/d".
+/// The part up to the first ':' is the expiry (1 .. 19 digits, at most 2^63-1); what follows is
+/// `who`, or all of it when there is no ':'. It is the broker's, and then accepted or refused but
+/// never left to coturn, when
 ///
-/// Refused, each with its own reason: more than username_octets_max octets, no expiry, an expiry that is
-/// no number, is over (now_s < expiry is needed), a client id that was altered or that no secret fits or
-/// that is over, an unknown CSP, an unknown media type, a media type without quota, a bad client name, a
-/// CSP without a secret of its own. Never throws on any input, takes a few microseconds.
+/// 1. `who` begins with "tb1.": a client id, whatever stands before it; or
+///
+/// 2. an expiry of digits only stands before it, and `who` is "<csp>/<media>/<client>" with at
+/// least two slashes and a csp that is not empty, of which either the media part is not empty or
+/// the csp is known; the client part may hold more slashes; or
+///
+/// 3. `who` begins with "<csp>/<media>" with a known csp and a media type's exact name, up to the
+/// end or the next slash: a credential that lacks its client or a valid expiry.
+///
+/// All else is foreign, for example "alice", "alice/x", "1700000000:alice", "1700000000:alice/x",
+/// "a:b/c/d".
+///
+/// Refused, each with its own reason: more than username_octets_max octets, no expiry, an expiry
+/// that is no number, is over (now_s < expiry is needed), a client id that was altered or that no
+/// secret fits or that is over, an unknown CSP, an unknown media type, a media type without quota,
+/// a bad client name, a CSP without a secret of its own. Never throws on any input, takes a few
+/// microseconds.
 [[nodiscard]] UserCheck check_username(std::string_view username, const Config& config,
                                        UnixSeconds now_s);
 
@@ -76,11 +83,11 @@ struct IssuedCredentials {
 
 inline constexpr std::int64_t credential_ttl_s_max = 31'536'000;
 
-/// Issues a client id for (csp, media, client) and credentials for it, signed with the newest secret.
-/// Errors: unknown CSP, a media type without quota, a bad client name, ttl out of
-/// 1 .. credential_ttl_s_max, no [broker] secret.
-[[nodiscard]] Result<IssuedCredentials> issue_credentials(const Config& config, std::string_view csp,
-                                                          MediaType media,
+/// Issues a client id for (csp, media, client) and credentials for it, signed with the newest
+/// secret. Errors: unknown CSP, a media type without quota, a bad client name, ttl out of 1 ..
+/// credential_ttl_s_max, no [broker] secret.
+[[nodiscard]] Result<IssuedCredentials> issue_credentials(const Config& config,
+                                                          std::string_view csp, MediaType media,
                                                           std::string_view client_name,
                                                           std::int64_t ttl_s, UnixSeconds now_s);
 

@@ -2,12 +2,12 @@
 // Owner: pure functions over values. Threads: any.
 //
 // Words after RFC 8506: a relay *reports used units* and asks for *granted units*. All numbers are
-// cumulative per relay incarnation (one life of one relay process): repeating a report changes nothing,
-// and a later report heals a lost one. All amounts are 0 .. octets_max.
+// cumulative per relay incarnation (one life of one relay process): repeating a report changes
+// nothing, and a later report heals a lost one. All amounts are 0 .. octets_max.
 //
-// What one incarnation has of one account is its *share*. The sum of the shares' granted octets is what
-// is bound: it never grows beyond the limit. A share is recorded as lowered only when its relay has
-// reported that it kept less, since until then the relay may still be spending it.
+// What one incarnation has of one account is its *share*. The sum of the shares' granted octets is
+// what is bound: it never grows beyond the limit. A share is recorded as lowered only when its
+// relay has reported that it kept less, since until then the relay may still be spending it.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,10 @@ namespace broker {
 /// One incarnation's word about one account. Octets; charged directions only in the two sums.
 struct UsageReport {
   AccountKey account;
-  std::uint64_t limit_octets = 0;    ///< the volume this relay is configured with
-  UsedTotals used;                   ///< ever, in this incarnation, all directions
-  std::uint64_t charged_octets = 0;  ///< ever, in this incarnation: the part of `used` that costs quota
+  std::uint64_t limit_octets = 0;  ///< the volume this relay is configured with
+  UsedTotals used;                 ///< ever, in this incarnation, all directions
+  std::uint64_t charged_octets =
+      0;  ///< ever, in this incarnation: the part of `used` that costs quota
   std::uint64_t granted_octets = 0;  ///< ever kept: charged_octets + what it still holds unspent
   std::uint64_t wanted_octets = 0;   ///< wanted on top of granted_octets; 0 just reports
   /// Rises with every report of this incarnation, so that a delayed or repeated one is recognised.
@@ -50,23 +51,24 @@ struct OthersTotals {
 
 /// What the ledger answers.
 struct Grant {
-  /// The reporter's new cumulative grant, >= charged_octets. When it is less than what was reported as
-  /// kept (the limit was lowered), the relay gives the difference back as far as it is unspent, and
-  /// reports what it then keeps.
+  /// The reporter's new cumulative grant, >= charged_octets. When it is less than what was reported
+  /// as kept (the limit was lowered), the relay gives the difference back as far as it is unspent,
+  /// and reports what it then keeps.
   std::uint64_t granted_octets = 0;
-  std::uint64_t remaining_octets = 0;  ///< what could still be granted to anybody after this
-  std::uint64_t used_by_others_octets = 0; ///< charged octets of the other incarnations
+  std::uint64_t remaining_octets = 0;       ///< what could still be granted to anybody after this
+  std::uint64_t used_by_others_octets = 0;  ///< charged octets of the other incarnations
   UsedTotals used_by_others;
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
-/// Grants min(wanted, what is left) on top of what the reporter keeps, so that the sum of all grants
-/// never exceeds the limit; when the limit was lowered below what is granted it grants nothing, and
-/// the result's granted_octets is lowered towards (never below) charged_octets.
+/// Grants min(wanted, what is left) on top of what the reporter keeps, so that the sum of all
+/// grants never exceeds the limit; when the limit was lowered below what is granted it grants
+/// nothing, and the result's granted_octets is lowered towards (never below) charged_octets.
 [[nodiscard]] std::uint64_t decide_grant(const UsageReport& report, const OthersTotals& others);
 
 /// limit - all grants, at least 0.
-[[nodiscard]] std::uint64_t remaining_after(std::uint64_t limit_octets, std::uint64_t granted_octets,
+[[nodiscard]] std::uint64_t remaining_after(std::uint64_t limit_octets,
+                                            std::uint64_t granted_octets,
                                             const OthersTotals& others);
 
 /// A share after a report, and the answer to the report.
@@ -76,11 +78,15 @@ struct Settlement {
 };
 
 /// Takes a report into the share that is stored (a default Share when there is none yet).
-///  - Numbered and not newer than the stored one: a duplicate or a late one. Nothing changes; the
-///    answer is the grant as it is stored.
-///  - Numbered and newer: its totals replace the stored ones, also where they are lower (a packet that
-///    the kernel did not take after all was refunded).
-///  - Not numbered: totals only grow; granted_octets is taken as reported.
+///
+/// Numbered and not newer than the stored one: a duplicate or a late one. Nothing changes; the
+/// answer is the grant as it is stored.
+///
+/// Numbered and newer: its totals replace the stored ones, also where they are lower (a packet that
+/// the kernel did not take after all was refunded).
+///
+/// Not numbered: totals only grow; granted_octets is taken as reported.
+///
 /// Precondition: check_report(report).ok().
 [[nodiscard]] Settlement settle_report(const Share& stored, const UsageReport& report,
                                        const OthersTotals& others);
@@ -89,8 +95,8 @@ struct Settlement {
 /// granted and did not use goes back. The last word is taken by settle_report's rules.
 [[nodiscard]] Share end_share(const Share& stored, const UsageReport* last_report);
 
-/// Whether all amounts are 0 .. octets_max and the account key is within its bounds. The error names
-/// the account and the amount.
+/// Whether all amounts are 0 .. octets_max and the account key is within its bounds. The error
+/// names the account and the amount.
 [[nodiscard]] Status check_report(const UsageReport& report);
 
 /// How much to ask for: enough for refill_s seconds at octets_per_s, at least grant_min, at most

@@ -16,7 +16,7 @@ namespace broker {
 
 /// Names one life of one relay process in the ledger.
 struct Incarnation {
-  std::string relay_id;  ///< 1 .. relay_id_octets_max octets
+  std::string relay_id;  ///< is_relay_id
   std::uint64_t id = 0;  ///< random, never 0
   friend auto operator<=>(const Incarnation&, const Incarnation&) = default;
 };
@@ -33,9 +33,9 @@ struct AccountUsage {
 /// Bounds of what a store keeps besides accounts.
 inline constexpr std::size_t revocations_max = 100'000;
 inline constexpr std::size_t revocation_octets_max = 600;
-/// Ended incarnations remembered per relay; beyond it the ones that ended first are forgotten, and a
-/// report that comes 10'000 restarts late would be taken for a new incarnation's.
-inline constexpr std::size_t ended_incarnations_max = 10'000;
+/// Ended incarnations remembered per relay; beyond it the ones that ended first are forgotten, and
+/// a report that comes 1000 restarts late would be taken for a new incarnation's.
+inline constexpr std::size_t ended_incarnations_max = 1'000;
 
 class LedgerStore {
  public:
@@ -43,15 +43,16 @@ class LedgerStore {
 
   /// Takes the reports and grants, all or none, durable when it returns. One Grant per report, in
   /// order; the rules are settle_report's. With no reports it just makes the incarnation known.
-  /// Errors: a report that check_report refuses, an incarnation that has ended, sums beyond octets_max,
-  /// and whatever the store itself meets. After an error nothing has changed, and the same call may
-  /// be repeated.
+  /// Errors: a report that check_report refuses, an incarnation that has ended, sums beyond
+  /// octets_max, and whatever the store itself meets. After an error nothing has changed, and the
+  /// same call may be repeated.
   [[nodiscard]] virtual Result<std::vector<Grant>> exchange(
       const Incarnation& incarnation, const std::vector<UsageReport>& reports) = 0;
 
-  /// The incarnation is over: its last totals are taken (end_share), what it was granted and did not
-  /// use goes back, and it can never report again. Accounts without a last report keep the totals they
-  /// have. Repeating it is harmless, and changes nothing. The incarnation need not have reported before.
+  /// The incarnation is over: its last totals are taken (end_share), what it was granted and did
+  /// not use goes back, and it can never report again. Accounts without a last report keep the
+  /// totals they have. Repeating it is harmless, and changes nothing. The incarnation need not have
+  /// reported before.
   [[nodiscard]] virtual Status end(const Incarnation& incarnation,
                                    const std::vector<UsageReport>& last_reports) = 0;
 
@@ -63,8 +64,8 @@ class LedgerStore {
   [[nodiscard]] virtual Result<std::vector<AccountUsage>> usage(UnixSeconds since_s) = 0;
 
   /// Revocations: kept until forget_after_s (Unix time); `what` is "csp:ID" or "client:ID", at most
-  /// revocation_octets_max octets. Revoking the same again keeps the later of both times. Drops those
-  /// whose time is over at revoked_at_s. An error when revocations_max are kept already.
+  /// revocation_octets_max octets. Revoking the same again keeps the later of both times. Drops
+  /// those whose time is over at revoked_at_s. An error when revocations_max are kept already.
   [[nodiscard]] virtual Status revoke(const std::string& what, UnixSeconds revoked_at_s,
                                       UnixSeconds forget_after_s) = 0;
   struct Revocation {

@@ -1,0 +1,128 @@
+#include "sqlite/sqlite_handle.h"
+
+#include <system_error>
+#include <utility>
+
+namespace plugin {
+
+using broker::Error;
+using broker::Nothing;
+using broker::Result;
+using broker::Status;
+
+// A value that cannot be bound (SQLITE_NOMEM) stays NULL, and NOT NULL columns refuse it at the
+// step.
+
+void SqliteStatement::bind(int position, std::uint64_t amount) {
+  sqlite3_bind_int64(statement_.get(), position, static_cast<std::int64_t>(amount));
+}
+
+void SqliteStatement::bind(int position, std::int64_t number) {
+  sqlite3_bind_int64(statement_.get(), position, number);
+}
+
+void SqliteStatement::bind(int position, std::string_view text) {
+  // A null pointer would mean NULL, not the empty text.
+  const char* octets = text.empty() ? "" : text.data();
+  sqlite3_bind_text64(statement_.get(), position, octets, text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void SqliteStatement::reset() {
+  // Its result repeats that of the step, which was looked at there.
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+}
+
+std::uint64_t SqliteStatement::amount(int column) const {
+  return static_cast<std::uint64_t>(sqlite3_column_int64(statement_.get(), column));
+}
+
+std::int64_t SqliteStatement::number(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string SqliteStatement::text(int column) const {
+  const unsigned char* octets = sqlite3_column_text(statement_.get(), column);
+  if (octets == nullptr) return {};
+  return {reinterpret_cast<const char*>(octets),
+          static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
+  if (path.empty()) return Error{"the ledger's path is empty"};
+  sqlite3* handle = nullptr;
+  // SQLITE_OPEN_NOMUTEX: the owner keeps to one thread at a time.
+  const int code = sqlite3_open_v2(
+      path.c_str(), &handle,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      nullptr);
+  if (handle == nullptr) return Error{path + ": cannot open the ledger: out of memory"};
+  SqliteDatabase database(path, handle);
+  if (code != SQLITE_OK) return database.error("open the ledger");
+  sqlite3_busy_timeout(handle, sqlite_busy_ms_max);
+  if (sqlite3_db_readonly(handle, "main") == 1)
+    return database.error("open the ledger", "the file can only be read");
+  return database;
+}
+
+Status SqliteDatabase::execute(const char* sql, std::string_view doing) {
+  if (sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error(doing);
+  return Nothing{};
+}
+
+Result<SqliteStatement> SqliteDatabase::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK)
+    return error("prepare a statement");
+  return SqliteStatement(statement);
+}
+
+Result<std::int64_t> SqliteDatabase::query_number(std::string_view sql, std::string_view doing) {
+  Result<SqliteStatement> statement = prepare(sql);
+  if (!statement) return error(doing);
+  if (statement.value().step() != SQLITE_ROW) return error(doing);
+  return statement.value().number(0);
+}
+
+Result<std::string> SqliteDatabase::query_text(std::string_view sql, std::string_view doing) {
+  Result<SqliteStatement> statement = prepare(sql);
+  if (!statement) return error(doing);
+  if (statement.value().step() != SQLITE_ROW) return error(doing);
+  return statement.value().text(0);
+}
+
+Error SqliteDatabase::error(std::string_view doing) const {
+  const int code = sqlite3_extended_errcode(handle_.get());
+  const int cause = sqlite3_system_errno(handle_.get());
+  std::string reason = sqlite3_errmsg(handle_.get());
+  const bool from_system = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_IOERR;
+  if (from_system && cause != 0) reason += ": " + std::generic_category().message(cause);
+  // "disk I/O error" alone does not say which of thirty.
+  if (code > 0xFF) reason += " (SQLite code " + std::to_string(code) + ")";
+  return error(doing, reason);
+}
+
+Error SqliteDatabase::error(std::string_view doing, std::string_view reason) const {
+  return Error{path_ + ": cannot " + std::string(doing) + ": " + std::string(reason)};
+}
+
+Result<SqliteTransaction> SqliteTransaction::begin(SqliteDatabase& database) {
+  if (Status begun = database.execute("BEGIN IMMEDIATE", "write"); !begun) return begun.error();
+  return SqliteTransaction(database);
+}
+
+Status SqliteTransaction::commit() {
+  Status committed = database_->execute("COMMIT", "write");
+  if (committed) database_ = nullptr;
+  return committed;
+}
+
+SqliteTransaction::~SqliteTransaction() {
+  // SQLite itself has rolled back already after some errors, a full disk among them. If ROLLBACK
+  // fails there is nothing left to try: the file is as it was either way.
+  if (database_ != nullptr && database_->in_transaction())
+    static_cast<void>(database_->execute("ROLLBACK", "roll back"));
+}
+
+}  // namespace plugin

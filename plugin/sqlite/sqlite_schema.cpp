@@ -1,0 +1,129 @@
+#include "sqlite/sqlite_schema.h"
+
+#include <string>
+
+namespace plugin {
+
+using broker::Nothing;
+using broker::Result;
+using broker::Status;
+
+namespace {
+
+// accounts: sums over all shares, those of ended incarnations included, kept up to date with every
+//   report, so that no report costs more for an account with many shares.
+// incarnations: every life of a relay process that ever reported; ended ones have no shares any
+// more. shares: what one open incarnation has of one account. An account's sums less its shares are
+// the
+//   settled base.
+// Columns that SQLite would number anyway are named `number`; amounts are 0 .. 2^63-1.
+constexpr const char* create_tables = R"sql(
+CREATE TABLE accounts (
+  number INTEGER PRIMARY KEY,
+  csp TEXT NOT NULL,
+  media INTEGER NOT NULL,
+  period_start_s INTEGER NOT NULL,
+  client TEXT NOT NULL,
+  client_to_peer_octets INTEGER NOT NULL,
+  peer_to_client_octets INTEGER NOT NULL,
+  client_to_peer_packets INTEGER NOT NULL,
+  peer_to_client_packets INTEGER NOT NULL,
+  charged_octets INTEGER NOT NULL,
+  granted_octets INTEGER NOT NULL,
+  UNIQUE (csp, media, period_start_s, client)
+) STRICT;
+CREATE TABLE incarnations (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  relay_id TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  ended INTEGER,  -- counts up; NULL while open
+  UNIQUE (relay_id, id)
+) STRICT;
+CREATE INDEX incarnations_by_end ON incarnations (relay_id, ended);
+CREATE TABLE shares (
+  incarnation INTEGER NOT NULL REFERENCES incarnations (number),
+  account INTEGER NOT NULL REFERENCES accounts (number),
+  client_to_peer_octets INTEGER NOT NULL,
+  peer_to_client_octets INTEGER NOT NULL,
+  client_to_peer_packets INTEGER NOT NULL,
+  peer_to_client_packets INTEGER NOT NULL,
+  charged_octets INTEGER NOT NULL,
+  granted_octets INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  PRIMARY KEY (incarnation, account)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE revocations (
+  what TEXT PRIMARY KEY NOT NULL,
+  revoked_at_s INTEGER NOT NULL,
+  forget_after_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::string_view doing = "open the ledger";
+
+/// Whether the file holds nothing yet; else it must be a ledger.
+Result<bool> is_new(SqliteDatabase& database) {
+  const Result<std::int64_t> application = database.query_number("PRAGMA application_id", doing);
+  if (!application) return application.error();
+  const Result<std::int64_t> objects =
+      database.query_number("SELECT count(*) FROM sqlite_schema", doing);
+  if (!objects) return objects.error();
+  if (application.value() == ledger_application_id) return objects.value() == 0;
+  if (application.value() == 0 && objects.value() == 0) return true;
+  return database.error(doing, "it is a database of another program, not a turnbroker ledger");
+}
+
+Status check_not_damaged(SqliteDatabase& database) {
+  const Result<std::string> check = database.query_text("PRAGMA quick_check(1)", doing);
+  if (!check) return check.error();
+  if (check.value() != "ok") return database.error(doing, "it is damaged: " + check.value());
+  return Nothing{};
+}
+
+Status set_journal(SqliteDatabase& database) {
+  const Result<std::string> mode = database.query_text("PRAGMA journal_mode = WAL", doing);
+  if (!mode) return mode.error();
+  if (mode.value() != "wal")
+    return database.error(
+        doing, "write-ahead logging is not possible there (journal mode " + mode.value() + ")");
+  return database.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", doing);
+}
+
+Status create_or_migrate(SqliteDatabase& database) {
+  // Another process may be creating them too: look again under the write lock.
+  Result<SqliteTransaction> transaction = SqliteTransaction::begin(database);
+  if (!transaction) return transaction.error();
+  const Result<bool> empty = is_new(database);
+  if (!empty) return empty.error();
+  if (empty.value()) {
+    const std::string mark = "PRAGMA application_id = " + std::to_string(ledger_application_id) +
+                             "; PRAGMA user_version = " + std::to_string(ledger_schema_version) +
+                             ";";
+    if (Status made = database.execute(create_tables, "create the ledger"); !made) return made;
+    if (Status marked = database.execute(mark.c_str(), "create the ledger"); !marked) return marked;
+    return transaction.value().commit();
+  }
+  const Result<std::int64_t> version = database.query_number("PRAGMA user_version", doing);
+  if (!version) return version.error();
+  if (version.value() > ledger_schema_version)
+    return database.error(doing, "it has schema version " + std::to_string(version.value()) +
+                                     ", written by a newer turnbroker; this one knows up to " +
+                                     std::to_string(ledger_schema_version));
+  // Version 1 is the first: there is no older one to migrate from.
+  if (version.value() < ledger_schema_version)
+    return database.error(doing, "schema version " + std::to_string(version.value()) +
+                                     " was never one of a turnbroker ledger");
+  return transaction.value().commit();
+}
+
+}  // namespace
+
+Status prepare_schema(SqliteDatabase& database) {
+  // Nothing is written to a file before it is known to be ours.
+  if (const Result<bool> empty = is_new(database); !empty) return empty.error();
+  if (Status sound = check_not_damaged(database); !sound) return sound;
+  if (Status journal = set_journal(database); !journal) return journal;
+  return create_or_migrate(database);
+}
+
+}  // namespace plugin
