@@ -27,8 +27,8 @@ using EvbufferHandle = std::unique_ptr<evbuffer, FreeWith<evbuffer_free>>;
 using EvhttpHandle = std::unique_ptr<evhttp, FreeWith<evhttp_free>>;
 using ListenerHandle = std::unique_ptr<evconnlistener, FreeWith<evconnlistener_free>>;
 
-/// One reference to a bufferevent that somebody else frees: it stays a valid object, though perhaps a
-/// dead connection, until this reference is gone.
+/// One reference to a bufferevent that somebody else frees: it stays a valid object, though perhaps
+/// a dead connection, until this reference is gone.
 class BuffereventReference {
  public:
   explicit BuffereventReference(bufferevent* borrowed) : bufferevent_(borrowed) {

@@ -23,7 +23,7 @@ class ModelLedger final : public LedgerStore {
                                       const std::vector<UsageReport>& reports) override {
     if (Status sound = check(incarnation, reports); !sound) return sound.error();
     if (has_ended(incarnation)) return Error{"the incarnation has ended"};
-    Shares shares = open_[incarnation];
+    Shares shares = shares_of(incarnation);
     std::vector<Grant> grants;
     for (const UsageReport& report : reports) {
       const OthersTotals others = others_of(incarnation, report.account);
@@ -40,7 +40,7 @@ class ModelLedger final : public LedgerStore {
              const std::vector<UsageReport>& last_reports) override {
     if (Status sound = check(incarnation, last_reports); !sound) return sound;
     if (has_ended(incarnation)) return Nothing{};
-    Shares shares = open_[incarnation];
+    Shares shares = shares_of(incarnation);
     for (const UsageReport& report : last_reports) {
       const Share last = end_share(shares[report.account], &report);
       if (!fits(others_of(incarnation, report.account), last))
@@ -112,6 +112,11 @@ class ModelLedger final : public LedgerStore {
     for (const UsageReport& report : reports)
       if (Status sound = check_report(report); !sound) return sound;
     return Nothing{};
+  }
+
+  Shares shares_of(const Incarnation& incarnation) const {
+    const auto known = open_.find(incarnation);
+    return known == open_.end() ? Shares{} : known->second;
   }
 
   bool has_ended(const Incarnation& incarnation) const {

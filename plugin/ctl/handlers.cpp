@@ -1,0 +1,125 @@
+#include "ctl/handlers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ctl/body_fields.h"
+#include "ctl/status_json.h"
+#include "http/query.h"
+
+namespace plugin {
+
+namespace {
+
+using http::json_response;
+using http::problem;
+using http::Request;
+using http::Response;
+
+constexpr std::int64_t ttl_s_max = 31'536'000;
+
+Response bad_request(const broker::Error& error) { return problem(400, error.message); }
+
+// "1790000000:WHO" is what stands in logs and on clients; what a revocation names is WHO.
+std::string without_expiry(const std::string& who) {
+  const std::size_t colon = who.find(':');
+  if (colon == 0 || colon == std::string::npos) return who;
+  const bool digits = std::all_of(who.begin(), who.begin() + static_cast<std::ptrdiff_t>(colon),
+                                  [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? who.substr(colon + 1) : who;
+}
+
+}  // namespace
+
+Response get_usage(Control& control, const Request& request) {
+  static constexpr std::array<std::string_view, 2> known{"csp", "clients"};
+  const auto query = http::parse_query(request.query, known);
+  if (!query) return bad_request(query.error());
+  const std::string clients = http::parameter(query.value(), "clients").value_or("0");
+  if (clients != "0" && clients != "1") return problem(400, "clients must be 0 or 1");
+  const auto usage = control.usage(http::parameter(query.value(), "csp"), clients == "1");
+  return usage ? json_response(usage_json(usage.value())) : problem(503, usage.error().message);
+}
+
+Response get_allocations(Control& control, const Request& request) {
+  static constexpr std::array<std::string_view, 1> known{"csp"};
+  const auto query = http::parse_query(request.query, known);
+  if (!query) return bad_request(query.error());
+  return json_response(
+      allocations_json(control.allocations(http::parameter(query.value(), "csp"))));
+}
+
+Response post_cut(Control& control, const Request& request) {
+  auto fields = BodyFields::parse(request);
+  if (!fields) return bad_request(fields.error());
+  const CutTarget target{.id = fields.value().text("id"),
+                         .csp = fields.value().text("csp"),
+                         .client = fields.value().text("client")};
+  if (const auto read = fields.value().finish(); !read) return bad_request(read.error());
+  if (target.id.empty() == (target.csp.empty() && target.client.empty()))
+    return problem(400, "name either an id, or a csp, a client or both");
+  const auto cut = control.cut(target);
+  return cut ? json_response({{"cut", cut.value()}}) : problem(404, cut.error().message);
+}
+
+Response post_credentials(Control& control, const Request& request) {
+  auto fields = BodyFields::parse(request);
+  if (!fields) return bad_request(fields.error());
+  const std::string csp = fields.value().required_text("csp");
+  const std::string media_name = fields.value().required_text("media");
+  const std::string client = fields.value().required_text("client");
+  const auto ttl_s = fields.value().integer("ttl", 1, ttl_s_max);
+  if (const auto read = fields.value().finish(); !read) return bad_request(read.error());
+  const auto media = broker::parse_media_type(media_name);
+  if (!media)
+    return problem(400, "\"media\" is \"" + media_name + "\"; allowed: audio, video, data");
+  const auto issued = control.credentials(csp, *media, client, ttl_s.value_or(0));
+  if (!issued) return problem(422, issued.error().message);
+  Response response = json_response(credentials_json(issued.value()));
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+Response post_revoke(Control& control, const Request& request) {
+  auto fields = BodyFields::parse(request);
+  if (!fields) return bad_request(fields.error());
+  const std::string who = without_expiry(fields.value().text("client_id"));
+  const std::string csp = fields.value().text("csp");
+  if (const auto read = fields.value().finish(); !read) return bad_request(read.error());
+  if (who.empty() == csp.empty()) return problem(400, "name either a client_id or a csp");
+  const auto cut = control.revoke(who, csp);
+  if (!cut) return problem(422, cut.error().message);
+  return json_response({{"revoked", who.empty() ? csp : who}, {"cut", cut.value()}});
+}
+
+Response post_reload(Control& control, const Request& request) {
+  if (!request.body.empty()) return problem(400, "a reload takes no body");
+  if (const auto reloaded = control.reload(); !reloaded)
+    return problem(422, reloaded.error().message);
+  return json_response({{"reloaded", true}, {"restart_needed", control.status().restart_needed}});
+}
+
+Response get_status(Control& control, const Request& request) {
+  if (const auto query = http::parse_query(request.query, {}); !query)
+    return bad_request(query.error());
+  return json_response(status_json(control.status()));
+}
+
+http::Router admin_routes(Control& control) {
+  using Function = Response (*)(Control&, const Request&);
+  http::Router router;
+  const auto add = [&](std::string_view method, std::string_view name, Function handler) {
+    router.add(method, "/v1/admin/" + std::string(name),
+               [&control, handler](const Request& request) { return handler(control, request); });
+  };
+  add("GET", "usage", get_usage);
+  add("GET", "allocations", get_allocations);
+  add("POST", "cut", post_cut);
+  add("POST", "credentials", post_credentials);
+  add("POST", "revoke", post_revoke);
+  add("POST", "reload", post_reload);
+  add("GET", "status", get_status);
+  return router;
+}
+
+}  // namespace plugin

@@ -1,0 +1,35 @@
+// The admin routes. The control socket serves them now; any other server of ours can.
+//
+//   GET  /v1/admin/usage?csp=C&clients=1     Control::usage
+//   GET  /v1/admin/allocations?csp=C         Control::allocations
+//   POST /v1/admin/cut                       {"id"} or {"csp", "client"} or one of the two
+//   POST /v1/admin/credentials               {"csp", "media", "client", "ttl"?}, ttl in seconds
+//   POST /v1/admin/revoke                    {"client_id"} or {"csp"}
+//   POST /v1/admin/reload                    no body
+//   GET  /v1/admin/status
+//
+// Answers: ctl/status_json.h. Errors: problem documents; 400 for a request that is malformed, 404
+// for an allocation that is not there, 422 for one that the broker refuses, 503 when the store
+// fails.
+//
+// Owner: pure functions but for what `control` does. Threads: the one `control` wants.
+#pragma once
+
+#include "ctl/control.h"
+#include "http/message.h"
+#include "http/router.h"
+
+namespace plugin {
+
+[[nodiscard]] http::Response get_usage(Control& control, const http::Request& request);
+[[nodiscard]] http::Response get_allocations(Control& control, const http::Request& request);
+[[nodiscard]] http::Response post_cut(Control& control, const http::Request& request);
+[[nodiscard]] http::Response post_credentials(Control& control, const http::Request& request);
+[[nodiscard]] http::Response post_revoke(Control& control, const http::Request& request);
+[[nodiscard]] http::Response post_reload(Control& control, const http::Request& request);
+[[nodiscard]] http::Response get_status(Control& control, const http::Request& request);
+
+/// All of them. `control` is borrowed and outlives the router.
+[[nodiscard]] http::Router admin_routes(Control& control);
+
+}  // namespace plugin

@@ -1,0 +1,361 @@
+// The whole broker, without coturn: admission, credit, the cut, limits, periods.
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "fake_relay.h"
+
+using testing::eventually;
+using testing::FakeAllocation;
+using testing::FakeRelay;
+using testing::mint;
+using testing::RunningBroker;
+
+namespace {
+
+constexpr std::int64_t far_future_s = 1'900'000'000;
+const std::string acme_secret = "acme-secret-0123456789";
+
+std::string acme(const std::string& volume, const std::string& more = "",
+                 const std::string& period = "total") {
+  return "[csp.acme]\nsecret = \"" + acme_secret + "\"\n[csp.acme.quota.data]\nvolume = \"" + volume +
+         "\"\nperiod = \"" + period + "\"\n" + more + "\n";
+}
+
+std::uint64_t received(const FakeAllocation& allocation) {
+  return allocation.received[0] + allocation.received[1];
+}
+
+}  // namespace
+
+TEST_CASE("an account relays its volume to the last packet that fits and is then cut") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+
+  while (!running.host.cancelled(allocation.id)) {
+    relay.relay(allocation, TURN_CLIENT_TO_PEER, 999);
+    relay.relay(allocation, TURN_PEER_TO_CLIENT, 999);
+    relay.tick();
+  }
+  CHECK(received(allocation) == 1'000'000 - 1'000'000 % 999);
+  CHECK(running.host.cancelled(allocation.id) == TURN_CLOSE_QUOTA_EXHAUSTED);
+  FakeAllocation refused;
+  CHECK(relay.allocate(user.username, user.password, refused) == 486);
+
+  const auto sent = received(allocation);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.stop();
+  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == sent);
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 1);
+  const auto record = nlohmann::json::parse(lines[0]);
+  CHECK(record["reason"] == "quota_exhausted");
+  CHECK(record["client"] == "alice");
+  CHECK(record["client_to_peer_octets"].get<std::uint64_t>() +
+            record["peer_to_client_octets"].get<std::uint64_t>() ==
+        sent);
+}
+
+TEST_CASE("many allocations on many threads never exceed the volume and strand almost nothing") {
+  const auto seed = Catch::rngSeed();
+  CAPTURE(seed);
+  constexpr std::uint64_t limit = 20'000'000;
+  RunningBroker running(acme("20 MB"));
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  std::atomic<std::uint64_t> total{0};
+  std::atomic<std::uint64_t> exhausted_late{0};
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&, thread] {
+      std::mt19937_64 random(seed + thread);
+      FakeRelay relay(running.broker(), running.host, thread);
+      std::vector<FakeAllocation> allocations(50);
+      for (auto& allocation : allocations)
+        if (relay.allocate(user.username, user.password, allocation) != 0) std::abort();
+      // Mixed rates: a few allocations send most of the packets.
+      std::geometric_distribution<std::size_t> which(0.1);
+      std::uniform_int_distribution<std::uint64_t> size(0, 1400);
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      for (int i = 0; std::chrono::steady_clock::now() < deadline; ++i) {
+        auto& allocation = allocations[which(random) % allocations.size()];
+        relay.relay(allocation, random() % 2 == 0 ? TURN_CLIENT_TO_PEER : TURN_PEER_TO_CLIENT,
+                    size(random));
+        if (i % 64 == 0) relay.tick();
+        if (i % 1024 == 0 && running.host.cancelled(allocations.back().id)) break;
+      }
+      for (auto& allocation : allocations) {
+        if (running.host.cancelled(allocation.id) != TURN_CLOSE_QUOTA_EXHAUSTED) ++exhausted_late;
+        total += received(allocation);
+        relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  running.stop();
+  CHECK(total <= limit);
+  CHECK(total > limit - 3'000);
+  CHECK(exhausted_late == 0);
+  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == total);
+}
+
+TEST_CASE("raising the limit in the file revives a cut account") {
+  RunningBroker running(acme("10 kB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation first;
+  REQUIRE(relay.allocate(user.username, user.password, first) == 0);
+  REQUIRE(eventually([&] {
+    relay.relay(first, TURN_CLIENT_TO_PEER, 1'000);
+    relay.tick();
+    return running.host.cancelled(first.id).has_value();
+  }));
+  CHECK(received(first) == 10'000);
+  relay.close(first, TURN_CLOSE_QUOTA_EXHAUSTED);
+
+  running.write_config(acme("15 kB"));
+  FakeAllocation second;
+  REQUIRE(eventually(
+      [&] { return relay.allocate(user.username, user.password, second) == 0; }));
+  REQUIRE(eventually([&] {
+    relay.relay(second, TURN_PEER_TO_CLIENT, 1'000);
+    relay.tick();
+    return running.host.cancelled(second.id).has_value();
+  }));
+  CHECK(received(second) == 5'000);
+  relay.close(second, TURN_CLOSE_QUOTA_EXHAUSTED);
+}
+
+TEST_CASE("lowering the limit below what is used cuts at once") {
+  RunningBroker running(acme("10 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  for (int i = 0; i < 2'000; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  running.write_config(acme("1 MB"));
+  REQUIRE(eventually([&] { return running.host.cancelled(allocation.id).has_value(); }));
+  CHECK_FALSE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1));
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+}
+
+TEST_CASE("lowering the limit while relaying is never overrun") {
+  RunningBroker running(acme("100 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  for (int i = 0; i < 2'000; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  running.write_config(acme("5 MB"));
+  REQUIRE(eventually([&] {
+    for (int i = 0; i < 3 && received(allocation) < 4'900'000; ++i)
+      relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+    relay.tick();
+    return running.host.log_text().find("reloaded") != std::string::npos;
+  }));
+  REQUIRE(eventually([&] {
+    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+    return running.host.cancelled(allocation.id).has_value();
+  }));
+  CHECK(received(allocation) == 5'000'000);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+}
+
+TEST_CASE("the same volume again in the next period, and a record that spans both") {
+  // 2026-09-30T23:59:50Z and later
+  RunningBroker running(acme("10 kB", "", "month"), 1'790'812'790);
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  for (int i = 0; i < 9; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  running.clock.set_unix_s(1'790'812'801);
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("period 2026-09 of acme/data is over") != std::string::npos;
+  }));
+  std::uint64_t after = 0;
+  REQUIRE(eventually([&] {
+    if (relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000)) after += 1'000;
+    relay.tick();
+    return running.host.cancelled(allocation.id).has_value();
+  }));
+  CHECK(after == 10'000);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.stop();
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 1);
+  CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 19'000);
+}
+
+TEST_CASE("one client's volume ends before the CSP's and cuts only that client") {
+  RunningBroker running(acme("1 MB", "per_client = \"100 kB\""));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto alice = mint(acme_secret, "acme/data/alice", far_future_s);
+  const auto bob = mint(acme_secret, "acme/data/bob", far_future_s);
+  FakeAllocation first;
+  FakeAllocation second;
+  REQUIRE(relay.allocate(alice.username, alice.password, first) == 0);
+  REQUIRE(relay.allocate(bob.username, bob.password, second) == 0);
+  REQUIRE(eventually([&] {
+    relay.relay(first, TURN_CLIENT_TO_PEER, 1'000);
+    relay.tick();
+    return running.host.cancelled(first.id).has_value();
+  }));
+  CHECK(received(first) == 100'000);
+  CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
+  CHECK_FALSE(running.host.cancelled(second.id));
+  FakeAllocation again;
+  CHECK(relay.allocate(alice.username, alice.password, again) == 486);
+  relay.close(first, TURN_CLOSE_QUOTA_EXHAUSTED);
+  relay.close(second, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("only the charged direction costs, both are counted") {
+  RunningBroker running(acme("10 kB", "charge = \"client_to_peer\""));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  for (int i = 0; i < 100; ++i) REQUIRE(relay.relay(allocation, TURN_PEER_TO_CLIENT, 1'000));
+  REQUIRE(eventually([&] {
+    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+    return running.host.cancelled(allocation.id).has_value();
+  }));
+  CHECK(allocation.received[0] == 10'000);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.stop();
+  const auto usage = running.ledger("acme", broker::MediaType::data);
+  CHECK(usage.charged_octets == 10'000);
+  CHECK(usage.used.octets[1] == 100'000);
+}
+
+TEST_CASE("a quota's allocations at once are bounded") {
+  RunningBroker running(acme("1 MB", "allocations = 2"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation a;
+  FakeAllocation b;
+  FakeAllocation c;
+  REQUIRE(relay.allocate(user.username, user.password, a) == 0);
+  REQUIRE(relay.allocate(user.username, user.password, b) == 0);
+  CHECK(relay.allocate(user.username, user.password, c) == 486);
+  relay.close(a, TURN_CLOSE_RELEASED);
+  CHECK(relay.allocate(user.username, user.password, c) == 0);
+  relay.close(b, TURN_CLOSE_RELEASED);
+  relay.close(c, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("a rate bounds what one allocation relays in a time, without ending it") {
+  RunningBroker running(acme("100 MB", "rate = \"8 Mbit/s\""));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  const auto start = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500))
+    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  // A second's worth saved up, and a million octets for each second since.
+  CHECK(static_cast<double>(received(allocation)) <= 1e6 + 1e6 * elapsed.count() + 1'000);
+  CHECK(received(allocation) >= 1'400'000);
+  CHECK_FALSE(running.host.cancelled(allocation.id));
+  relay.close(allocation, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {
+  const std::string other =
+      "[csp.other]\nsecret = \"other-secret-0123456789\"\n[csp.other.quota.data]\nvolume = \"1 MB\"\n"
+      "period = \"total\"\n";
+  RunningBroker running(acme("1 MB") + other);
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto alice = mint(acme_secret, "acme/data/alice", far_future_s);
+  const auto olga = mint("other-secret-0123456789", "other/data/olga", far_future_s);
+  FakeAllocation a;
+  FakeAllocation b;
+  REQUIRE(relay.allocate(alice.username, alice.password, a) == 0);
+  REQUIRE(relay.allocate(olga.username, olga.password, b) == 0);
+  running.write_config(other);
+  REQUIRE(eventually([&] {
+    if (!relay.relay(b, TURN_CLIENT_TO_PEER, 10)) return true;
+    relay.tick();
+    return running.host.cancelled(a.id).has_value();
+  }));
+  CHECK(running.host.cancelled(a.id) == TURN_CLOSE_REVOKED);
+  CHECK(relay.relay(b, TURN_CLIENT_TO_PEER, 10));
+  FakeAllocation c;
+  CHECK(relay.allocate(alice.username, alice.password, c) == 401);
+  relay.close(a, TURN_CLOSE_REVOKED);
+  relay.close(b, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("a wrong configuration changes nothing and is reported") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  running.write_config("[csp.acme]\nvolumes = 3\n");
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("configuration not reloaded: ") != std::string::npos;
+  }));
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  relay.close(allocation, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("strict expiry ends live allocations when their credential expires") {
+  RunningBroker running("strict_expiry = true\n" + acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", running.clock.unix_ms() / 1000 + 100);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  CHECK_FALSE(running.host.cancelled(allocation.id));
+  running.clock.set_unix_s(running.clock.unix_ms() / 1000 + 101);
+  REQUIRE(eventually([&] { return running.host.cancelled(allocation.id).has_value(); }));
+  CHECK(running.host.cancelled(allocation.id) == TURN_CLOSE_EXPIRED);
+  relay.close(allocation, TURN_CLOSE_EXPIRED);
+}
+
+TEST_CASE("users of coturn's own are metered under default_csp, or refused without it") {
+  RunningBroker with("default_csp = \"acme\"\n" + acme("10 kB"));
+  {
+    FakeRelay relay(with.broker(), with.host, 0);
+    FakeAllocation allocation;
+    REQUIRE(relay.allocate("plain-user", "", allocation, false) == 0);
+    REQUIRE(eventually([&] {
+      relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+      return with.host.cancelled(allocation.id).has_value();
+    }));
+    CHECK(received(allocation) == 10'000);
+    relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  }
+}
+
+TEST_CASE("without default_csp users of coturn's own are refused") {
+  RunningBroker without(acme("10 kB"));
+  FakeRelay relay(without.broker(), without.host, 0);
+  FakeAllocation allocation;
+  CHECK(relay.allocate("plain-user", "", allocation, false) == 403);
+}
+
+TEST_CASE("an idle account gives its grant back to the ledger and takes it up again") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  relay.close(allocation, TURN_CLOSE_RELEASED);
+  running.stop();
+  CHECK(running.ledger("acme", broker::MediaType::data).granted_octets == 1'000);
+  running.start();
+  FakeRelay later(running.broker(), running.host, 0);
+  FakeAllocation next;
+  REQUIRE(later.allocate(user.username, user.password, next) == 0);
+  REQUIRE(eventually([&] {
+    later.relay(next, TURN_CLIENT_TO_PEER, 1'000);
+    return running.host.cancelled(next.id).has_value();
+  }));
+  CHECK(received(next) == 999'000);
+  later.close(next, TURN_CLOSE_QUOTA_EXHAUSTED);
+}

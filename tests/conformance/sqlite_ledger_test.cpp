@@ -1,0 +1,254 @@
+// What is particular to the ledger in SQLite: its file, and a disk that fails.
+#include <sqlite3.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+
+#include "conformance/faulty_disk.h"
+#include "conformance/ledger_stores.h"
+#include "sqlite/sqlite_schema.h"
+
+using namespace conformance;
+using Catch::Matchers::Contains;
+using plugin::SqliteLedger;
+
+namespace {
+
+/// A connection beside the ledger's own.
+class OtherProgram {
+ public:
+  explicit OtherProgram(const std::string& path) {
+    if (sqlite3_open(path.c_str(), &handle_) != SQLITE_OK) throw std::runtime_error("cannot open");
+  }
+  OtherProgram(const OtherProgram&) = delete;
+  OtherProgram& operator=(const OtherProgram&) = delete;
+  ~OtherProgram() { sqlite3_close(handle_); }
+  void execute(const std::string& sql) {
+    if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+      throw std::runtime_error(sqlite3_errmsg(handle_));
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
+/// Why the file cannot be opened as a ledger.
+std::string refusal(const std::string& path) {
+  const auto ledger = SqliteLedger::open(path);
+  return ledger ? "it was opened" : ledger.error().message;
+}
+
+void write_file(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+const broker::UsageReport some_report = Report(acme_video, 1000).charged(7).granted(9);
+
+}  // namespace
+
+TEST_CASE("a file that is no database is refused by name and left alone") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("notes.txt");
+  const std::string content(5000, 'x');
+  write_file(path, content);
+  CHECK_THAT(refusal(path), Contains(path) && Contains("not a database"));
+  CHECK(read_file(path) == content);
+}
+
+TEST_CASE("another program's database is refused and left alone") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("turndb");
+  OtherProgram(path).execute("CREATE TABLE turnusers_lt (realm, name)");
+  const std::string content = read_file(path);
+  CHECK_THAT(refusal(path), Contains(path) && Contains("another program"));
+  CHECK(read_file(path) == content);
+  OtherProgram(path).execute("DROP TABLE turnusers_lt; PRAGMA application_id = 7");
+  CHECK_THAT(refusal(path), Contains("another program"));
+}
+
+TEST_CASE("a ledger of a newer version is refused and says so") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  open_sqlite(path);
+  OtherProgram(path).execute("PRAGMA user_version = 2");
+  CHECK_THAT(refusal(path), Contains(path) && Contains("schema version 2") && Contains("newer") &&
+                                Contains("up to 1"));
+  OtherProgram(path).execute("PRAGMA user_version = 0");
+  CHECK_THAT(refusal(path), Contains("schema version 0"));
+}
+
+TEST_CASE("a path that cannot be a file is refused with the system's reason") {
+  TemporaryDirectory directory;
+  const std::string missing = directory.file("no/such/directory/ledger");
+  CHECK_THAT(refusal(missing), Contains(missing) && Contains("No such file or directory"));
+  CHECK_THAT(refusal(directory.file("")), Contains("unable to open"));
+  CHECK_THAT(refusal(""), Contains("empty"));
+  CHECK_THAT(refusal(":memory:"), Contains("write-ahead logging is not possible"));
+}
+
+TEST_CASE("a file that can only be read is refused") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  open_sqlite(path);
+  FaultyDisk disk;
+  disk.only_readable(true);
+  CHECK_THAT(refusal(path), Contains(path) && Contains("only be read"));
+}
+
+TEST_CASE("a damaged file is refused, wherever the damage is, or found out later without harm") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  {
+    auto ledger = open_sqlite(path);
+    std::vector<broker::UsageReport> reports;
+    for (int i = 0; i < 200; ++i) {
+      reports.push_back(some_report);
+      reports.back().account.client = "client-" + std::to_string(i);
+    }
+    got(ledger->exchange(relay_a, reports));
+  }
+  const std::string sound = read_file(path);
+  REQUIRE(sound.size() > 3 * 4096);
+  int refused = 0;
+  for (std::size_t at = 0; at < sound.size(); at += 997) {
+    std::string damaged = sound;
+    for (std::size_t i = at; i < std::min(at + 60, damaged.size()); ++i)
+      damaged[i] = static_cast<char>(damaged[i] ^ 0x5A);
+    write_file(path, damaged);
+    auto ledger = SqliteLedger::open(path);
+    if (!ledger) {
+      ++refused;
+      CHECK_THAT(ledger.error().message, Contains(path));
+      continue;
+    }
+    // Damage in values is beyond what can be seen; calls answer or refuse, and do not crash.
+    static_cast<void>(ledger.value()->usage(0));
+    static_cast<void>(ledger.value()->exchange(relay_b, {some_report}));
+    static_cast<void>(ledger.value()->end(relay_a, {some_report}));
+  }
+  CHECK(refused > 0);
+  for (const std::size_t size : {50, 100, 4095, 4096, 4097, 8192}) {
+    write_file(path, sound.substr(0, size));
+    INFO("cut at " << size);
+    CHECK_THAT(refusal(path), Contains(path));
+  }
+}
+
+TEST_CASE("sums that contradict the shares are reported, not built upon") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  auto ledger = open_sqlite(path);
+  exchange_one(*ledger, relay_a, some_report);
+  for (const char* damage : {"charged_octets = 1", "granted_octets = -5"}) {
+    OtherProgram(path).execute(std::string("UPDATE accounts SET ") + damage);
+    const auto answer = ledger->exchange(relay_a, {some_report});
+    REQUIRE_FALSE(answer);
+    CHECK_THAT(answer.error().message, Contains(path) && Contains("damaged"));
+  }
+}
+
+TEST_CASE("a locked file is waited for only so long, and then works again") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  auto ledger = open_sqlite(path);
+  OtherProgram other(path);
+  other.execute("BEGIN IMMEDIATE");
+  const auto begun = std::chrono::steady_clock::now();
+  const auto answer = ledger->exchange(relay_a, {some_report});
+  const auto waited = std::chrono::steady_clock::now() - begun;
+  REQUIRE_FALSE(answer);
+  CHECK_THAT(answer.error().message, Contains(path) && Contains("locked"));
+  CHECK(waited < std::chrono::milliseconds(2 * plugin::sqlite_busy_ms_max));
+  other.execute("ROLLBACK");
+  CHECK(ledger->exchange(relay_a, {some_report}));
+}
+
+TEST_CASE("two processes can share a file") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  auto one = open_sqlite(path);
+  auto two = open_sqlite(path);
+  CHECK(exchange_one(*one, relay_a, Report(acme_video, 100).wants(60)).granted_octets == 60);
+  CHECK(exchange_one(*two, relay_b, Report(acme_video, 100).wants(60)).granted_octets == 40);
+  CHECK(got(one->usage(0)) == got(two->usage(0)));
+}
+
+TEST_CASE("a full disk refuses the exchange with its reason, and nothing is half stored") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  FaultyDisk disk;
+  auto ledger = open_sqlite(path);
+  exchange_one(*ledger, relay_a, some_report);
+  const auto before = got(ledger->usage(0));
+
+  const int code = GENERATE(SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC);
+  disk.before_change([code] { return code; });
+  const broker::UsageReport more = Report(acme_video, 1000).charged(500).granted(600);
+  const auto answer = ledger->exchange(relay_a, {more});
+  REQUIRE_FALSE(answer);
+  CHECK_THAT(answer.error().message,
+             Contains(path) && Contains(code == SQLITE_FULL ? "disk is full" : "disk I/O error"));
+  CHECK_FALSE(ledger->end(relay_a, {more}));
+  CHECK_FALSE(ledger->revoke("csp:acme", 1, 2));
+  CHECK(got(ledger->usage(0)) == before);
+
+  disk.before_change({});
+  CHECK(exchange_one(*ledger, relay_a, more).granted_octets == 600);
+  ledger.reset();
+  CHECK(usage_of(*open_sqlite(path), acme_video).charged_octets == 500);
+}
+
+TEST_CASE("whichever change of the disk fails, an exchange is there whole or not at all") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  FaultyDisk disk;
+  auto ledger = open_sqlite(path);
+  broker::AccountKey other = acme_video;
+  other.client = "bob";
+  std::uint64_t octets = 10;
+  int failures = 0;
+  for (int failing = 1; failing <= 60; ++failing) {
+    int left = failing;
+    disk.before_change([&left] { return --left == 0 ? SQLITE_FULL : SQLITE_OK; });
+    octets += 10;
+    const std::uint64_t limit = 1'000'000;
+    const auto answer = ledger->exchange(
+        relay_a, {Report(acme_video, limit).charged(octets), Report(other, limit).charged(octets)});
+    disk.before_change({});
+    failures += answer ? 0 : 1;
+    const std::uint64_t stored = usage_of(*ledger, acme_video).charged_octets;
+    CHECK(usage_of(*ledger, other).charged_octets == stored);
+    if (answer)
+      CHECK(stored == octets);
+    else
+      CHECK(stored < octets);
+  }
+  CHECK(failures > 3);
+  ledger.reset();
+  CHECK(usage_of(*open_sqlite(path), other).charged_octets == octets);
+}
+
+TEST_CASE("ten thousand reports are taken in well under a second") {
+  SqliteFixture fixture;
+  std::vector<broker::UsageReport> reports;
+  for (int i = 0; i < 10'000; ++i) {
+    reports.push_back(Report(acme_video, 1'000'000).charged(7).granted(9).wants(100));
+    reports.back().account.client = "client-" + std::to_string(i);
+  }
+  for (const char* round : {"new accounts", "known accounts"}) {
+    for (broker::UsageReport& report : reports) report.charged_octets += 10;
+    const auto begun = std::chrono::steady_clock::now();
+    REQUIRE(got(fixture.store().exchange(relay_a, reports)).size() == reports.size());
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
+    WARN(round << ": " << taken.count() << " s");
+    // Sanitizers and a busy machine have their share of this bound.
+    CHECK(taken.count() < 5.0);
+  }
+}
