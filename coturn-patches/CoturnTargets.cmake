@@ -1,0 +1,80 @@
+# coturn_targets(PREFIX p SOURCE dir OUTPUT dir [TOOLS]): CMake targets for a coturn source tree.
+#
+# The switches follow Debian's package (its own build of the same version is what we are compared with):
+# optimised with debug information, hardened, SQLite and Redis on, without PostgreSQL, MySQL, MongoDB and
+# Prometheus. coturn's own warnings are not ours to fix; the files our patches add are held to a stricter
+# set, as errors.
+
+set(COTURN_DEFINITIONS
+  LIBEV_OK TURN_HAS_DAEMON TURN_NO_PROMETHEUS TURN_NO_PQ TURN_NO_MYSQL TURN_NO_MONGO
+  INSTALL_PREFIX=/usr TURNDB=/var/lib/turn/turndb)
+if(NOT COTURN_SYSTEMD_FOUND)
+  list(APPEND COTURN_DEFINITIONS TURN_NO_SYSTEMD)
+endif()
+set(COTURN_OPTIONS -Wno-deprecated-declarations -Wformat -Werror=format-security -fexceptions)
+if(CMAKE_BUILD_TYPE MATCHES "^(Release|RelWithDebInfo)$")
+  list(APPEND COTURN_OPTIONS -O2 -g)
+  if(NOT TURNBROKER_SANITIZE)
+    list(APPEND COTURN_OPTIONS -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+  endif()
+endif()
+set(COTURN_LINK_OPTIONS)
+if(NOT TURNBROKER_SANITIZE)
+  list(APPEND COTURN_LINK_OPTIONS -Wl,-z,relro -Wl,-z,now)
+endif()
+set(COTURN_NEW_FILE_OPTIONS
+  -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror)
+
+function(coturn_executable target source output)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "NAME" "FILES")
+  set(files)
+  foreach(file IN LISTS arg_FILES)
+    list(APPEND files ${source}/src/${file})
+  endforeach()
+  add_executable(${target} ${files})
+  set_target_properties(${target} PROPERTIES
+    C_STANDARD 11 C_EXTENSIONS ON POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET default
+    RUNTIME_OUTPUT_DIRECTORY ${output} OUTPUT_NAME ${arg_NAME})
+  target_include_directories(${target} PRIVATE ${source}/src ${source}/src/apps/common
+    ${source}/src/apps/relay ${source}/src/server ${source}/src/client)
+  target_compile_definitions(${target} PRIVATE ${COTURN_DEFINITIONS})
+  target_compile_options(${target} PRIVATE ${COTURN_OPTIONS})
+  target_link_options(${target} PRIVATE ${COTURN_LINK_OPTIONS})
+  target_link_libraries(${target} PRIVATE PkgConfig::COTURN_LIBRARIES OpenSSL::SSL OpenSSL::Crypto
+    Threads::Threads ${CMAKE_DL_LIBS})
+  if(COTURN_SYSTEMD_FOUND)
+    target_link_libraries(${target} PRIVATE PkgConfig::COTURN_SYSTEMD)
+  endif()
+endfunction()
+
+function(coturn_targets)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TOOLS" "PREFIX;SOURCE;OUTPUT" "")
+  set(common apps/common/apputils.c apps/common/ns_turn_utils.c apps/common/stun_buffer.c
+    client/ns_turn_ioaddr.c client/ns_turn_msg.c client/ns_turn_msg_addr.c)
+
+  # By pattern, so that every prefix of the patch series builds with these same lines.
+  file(GLOB server RELATIVE ${arg_SOURCE}/src ${arg_SOURCE}/src/server/*.c ${arg_SOURCE}/src/apps/relay/*.c
+    ${arg_SOURCE}/src/apps/relay/dbdrivers/*.c)
+  coturn_executable(${arg_PREFIX}turnserver ${arg_SOURCE} ${arg_OUTPUT} NAME turnserver
+    FILES ${server} ${common} apps/common/hiredis_libevent2.c)
+  target_include_directories(${arg_PREFIX}turnserver PRIVATE ${arg_SOURCE}/src/apps/relay/dbdrivers)
+  file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c)
+  if(ours)
+    set_source_files_properties(${ours} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
+  endif()
+
+  if(arg_TOOLS)
+    add_custom_command(TARGET ${arg_PREFIX}turnserver POST_BUILD
+      COMMAND ${CMAKE_COMMAND} -E create_symlink turnserver turnadmin
+      WORKING_DIRECTORY ${arg_OUTPUT} VERBATIM)
+    coturn_executable(turnutils_uclient ${arg_SOURCE} ${arg_OUTPUT} NAME turnutils_uclient
+      FILES apps/uclient/mainuclient.c apps/uclient/uclient.c apps/uclient/startuclient.c ${common})
+    coturn_executable(turnutils_peer ${arg_SOURCE} ${arg_OUTPUT} NAME turnutils_peer
+      FILES apps/peer/mainudpserver.c apps/peer/udpserver.c ${common})
+    foreach(tool IN ITEMS stunclient/stunclient natdiscovery/natdiscovery oauth/oauth rfc5769/rfc5769check)
+      get_filename_component(name ${tool} NAME)
+      coturn_executable(turnutils_${name} ${arg_SOURCE} ${arg_OUTPUT} NAME turnutils_${name}
+        FILES apps/${tool}.c ${common})
+    endforeach()
+  endif()
+endfunction()
