@@ -1,7 +1,40 @@
 // The broker's configuration as typed, validated values.
 // Owner: immutable once built; shared by pointer as one whole. Threads: any.
+//
+// The file is TOML. Every key but `volume` and `period` may be left out; an unknown one is an
+// error.
+//
+//   [broker]
+//   realm           realm of the credentials, 1 .. 127 octets; turnserver.conf's when left out
+//   default_csp     CSP that users of coturn's own mechanisms are metered under, as media type
+//   `data`;
+//                   it needs a quota for that. Such users are refused when left out
+//   secret          signs client ids, 16 .. 1024 octets. Without any, none can be issued: then each
+//   secrets         CSP needs a secret of its own, or must be default_csp. More than one for
+//   secret_file     rotation, at most 8; they count in the order secret, secrets, secret_file,
+//   secrets_files   secrets_files, the newest first. A file has one secret per line that is not
+//   empty strict_expiry   true: a credential's expiry ends its allocations credential_ttl  of
+//   issued credentials, "60s" .. "365d" state_dir       where the broker keeps its files
+//   control_socket  Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
+//   include         pattern or array of patterns of files with more [csp.*] tables, and nothing
+//   else [broker.store]    path [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
+//   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)
+//   [relay]
+//   id              of this relay in the ledger and in client ids
+//   urls            array of at most 32 turn: or turns: URIs that clients get
+//   [csp.ID]        ID is 1 .. 63 of a-z 0-9 _ . - with a letter or digit first
+//   name            for people, 1 .. 256 octets
+//   secret, secrets, secret_file, secrets_files    as above; for credentials the CSP mints itself
+//   [csp.ID.quota.MEDIA]  MEDIA is audio, video or data; a CSP needs at least one
+//   volume          octets per period, such as "500 GB"; "0 B" lets nothing pass. Required
+//   period          "month", "day" or "total"; the boundaries are UTC. Required
+//   charge          "both", "client_to_peer" or "peer_to_client"
+//   rate            of one allocation, such as "2 Mbit/s"; unlimited when left out
+//   allocations     at once, 1 .. 1'048'576; unlimited when left out
+//   per_client      volume of one client name in one period, at most `volume`
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,89 +52,107 @@
 
 namespace broker {
 
+inline constexpr std::size_t config_file_octets_max = std::size_t{1} << 20;  ///< of one file
+inline constexpr std::size_t config_octets_max = std::size_t{16} << 20;      ///< of all together
+inline constexpr std::size_t secrets_max = 8;  ///< valid at once; the door's TURN_PASSWORDS_MAX
+inline constexpr std::size_t secret_octets_min = 16;
+inline constexpr std::size_t secret_octets_max = 1024;
+inline constexpr std::size_t include_patterns_max = 64;
+inline constexpr std::size_t include_files_max = 4096;
+inline constexpr std::size_t relay_urls_max = 32;
+inline constexpr std::uint32_t quota_allocations_max = 1'048'576;
+
 /// Which directions a quota is charged for. All directions are always counted.
 enum class Charge : std::uint8_t { both, client_to_peer, peer_to_client };
 
 /// One quota: what a CSP may relay of one media type.
 struct Quota {
-  Octets volume;                                  ///< per period, all clients together
+  Octets volume;  ///< per period, all clients together
   PeriodKind period = PeriodKind::month;
   Charge charge = Charge::both;
-  std::optional<BitRate> rate;                    ///< per allocation, charged directions together
-  std::optional<std::uint32_t> allocations_max;   ///< at once, on this relay
-  std::optional<Octets> per_client;               ///< volume of one client name in one period
+  std::optional<BitRate> rate;                   ///< per allocation, charged directions together
+  std::optional<std::uint32_t> allocations_max;  ///< at once, on this relay
+  std::optional<Octets> per_client;              ///< volume of one client name in one period
   friend bool operator==(const Quota&, const Quota&) = default;
 };
 
 /// A communication service provider.
 struct Csp {
-  std::string id;                                 ///< the cspID: [a-z0-9][a-z0-9_.-]{0,62}
-  std::string name;                               ///< for people; the id when not given
-  std::vector<Secret> secrets;                    ///< newest first; signs <csp>/<media>/<client>
+  std::string id;               ///< the cspID: [a-z0-9][a-z0-9_.-]{0,62}
+  std::string name;             ///< for people; the id when not given
+  std::vector<Secret> secrets;  ///< newest first; signs <csp>/<media>/<client>
   std::map<MediaType, Quota> quotas;
   friend bool operator==(const Csp&, const Csp&) = default;
 };
 
 /// [broker.store]
 struct StoreConfig {
-  std::string path = "ledger.sqlite3";            ///< relative to state_dir
+  std::string path = "ledger.sqlite3";  ///< relative to state_dir
   friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };
 
 /// [broker.records]: one JSON line per closed allocation.
 struct RecordsConfig {
-  std::string path = "usage.jsonl";               ///< relative to state_dir
+  std::string path = "usage.jsonl";  ///< relative to state_dir
   Octets rotate_size{64'000'000};
-  std::uint32_t keep = 8;                         ///< rotated files kept, 1..1000
+  std::uint32_t keep = 8;  ///< rotated files kept, 1..1000
   friend bool operator==(const RecordsConfig&, const RecordsConfig&) = default;
 };
 
 /// [broker.limits]: sizes of the meter table, fixed while the process runs.
 struct LimitsConfig {
-  std::uint32_t allocations_max = 65'536;         ///< 16 .. 1'048'576
-  std::uint32_t accounts_max = 16'384;            ///< 16 .. 1'048'576
+  std::uint32_t allocations_max = 65'536;  ///< 16 .. 1'048'576
+  std::uint32_t accounts_max = 16'384;     ///< 16 .. 1'048'576
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
 /// [relay]
 struct RelayConfig {
-  std::string id = "relay";                       ///< [A-Za-z0-9][A-Za-z0-9_.-]{0,62}
-  std::vector<std::string> urls;                  ///< turn:/turns: URIs (RFC 7065), best first
+  std::string id = "relay";       ///< [A-Za-z0-9][A-Za-z0-9_.-]{0,62}
+  std::vector<std::string> urls;  ///< turn:/turns: URIs (RFC 7065), best first
   friend bool operator==(const RelayConfig&, const RelayConfig&) = default;
 };
 
 /// [broker] and all below it.
 struct Config {
-  std::string realm;                              ///< empty: turnserver.conf's
-  std::string default_csp;                        ///< empty: users of coturn's own are refused
-  std::vector<Secret> secrets;                    ///< newest first; signs client ids
-  bool strict_expiry = false;                     ///< a credential's expiry ends its allocations
-  std::int64_t credential_ttl_s = 3600;           ///< of issued credentials, 60 .. 31'536'000
+  std::string realm;                     ///< empty: turnserver.conf's
+  std::string default_csp;               ///< empty: users of coturn's own are refused. Else it has
+                                         ///< a quota for MediaType::data
+  std::vector<Secret> secrets;           ///< newest first; signs client ids
+  bool strict_expiry = false;            ///< a credential's expiry ends its allocations
+  std::int64_t credential_ttl_s = 3600;  ///< of issued credentials, 60 .. 31'536'000
   std::string state_dir = "/var/lib/turnbroker";
-  std::string control_socket = "control.sock";    ///< relative to state_dir
+  std::string control_socket = "control.sock";  ///< relative to state_dir
   StoreConfig store;
   RecordsConfig records;
   LimitsConfig limits;
   RelayConfig relay;
-  std::map<std::string, Csp, std::less<>> csps;   ///< by id
-  std::vector<std::string> files;                 ///< every file it was read from, for watching
+  std::map<std::string, Csp, std::less<>> csps;  ///< by id
+  std::vector<std::string> files;                ///< every file it was read from, for watching
+  std::vector<std::string> include_patterns;     ///< more files may come to match; for watching
   friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// A path of [broker] as seen from the working directory: below state_dir unless it is absolute.
+[[nodiscard]] std::string state_path(const Config& config, std::string_view path);
 
 /// How the configuration's text gets in; broker-core itself opens no file.
 struct ConfigFiles {
   /// The content of a file, or an error such as "No such file or directory".
   std::function<Result<std::string>(const std::string& path)> read;
-  /// Paths that match a shell pattern such as "/etc/turnbroker/csp.d/*.toml", sorted.
-  std::function<std::vector<std::string>(const std::string& pattern)> match;
+  /// Paths that match a shell pattern such as "/etc/turnbroker/csp.d/*.toml", sorted; none is no
+  /// error, a directory that cannot be read is.
+  std::function<Result<std::vector<std::string>>(const std::string& pattern)> match;
 };
 
 /// Reads the file and what it includes. The error is one line of the form
-/// "FILE:LINE: KEY: what was found; what is allowed". Relative paths are relative to the file they
-/// stand in. Never throws.
+/// "FILE:LINE: KEY: what was found; allowed: what is". TOML that cannot be parsed has no KEY, and a
+/// file that cannot be read no LINE. No message holds a secret. Relative paths are relative to the
+/// file they stand in. Never throws.
 [[nodiscard]] Result<Config> load_config(const std::string& path, const ConfigFiles& files);
 
-/// Settings that cannot change without a restart, by name, that differ between the two.
+/// Settings that cannot change without a restart and differ between the two, by their full name
+/// such as "broker.store.path".
 [[nodiscard]] std::vector<std::string> restart_needed(const Config& running, const Config& wanted);
 
 }  // namespace broker

@@ -40,7 +40,7 @@ inline constexpr std::uint64_t octets_max = (std::uint64_t{1} << 63) - 1;
 
 /// a + b, or octets_max when it would exceed it.
 [[nodiscard]] constexpr std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
-  return a > octets_max - (b > octets_max ? octets_max : b) ? octets_max : a + b;
+  return a > octets_max || b > octets_max - a ? octets_max : a + b;
 }
 
 /// a - b, or 0 when b is larger.

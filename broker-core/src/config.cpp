@@ -1,0 +1,169 @@
+#include "broker/config.h"
+
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "config_broker.h"
+#include "config_csp.h"
+#include "config_files_text.h"
+#include "config_relay.h"
+#include "config_table.h"
+#include "printable.h"
+
+namespace broker {
+
+namespace {
+
+constexpr std::string_view file_allowed = "a readable TOML file of at most 1 MiB";
+
+bool has_wildcard(std::string_view pattern) {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\')
+      ++i;  // the next character means itself
+    else if (std::string_view("*?[").find(pattern[i]) != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
+/// One load_config call.
+class Loader {
+ public:
+  explicit Loader(const ConfigFiles& files) : load_{files} {}
+
+  Result<Config> load(const std::string& path) {
+    read_main(path);
+    if (load_.problem) return *load_.problem;
+    config_.files = std::move(load_.files_read);
+    return std::move(config_);
+  }
+
+ private:
+  /// The text of the file as a tree; nullopt when a problem was reported.
+  std::optional<TomlNode> parse(const std::string& path, const ConfigPlace& named_at) {
+    const auto text = read_config_text(load_, path, named_at, file_allowed);
+    if (!text) return std::nullopt;
+    Result<TomlNode> tree = parse_toml(path, text->reveal());
+    if (tree) return std::move(tree).value();
+    if (!load_.problem) load_.problem = tree.error();
+    return std::nullopt;
+  }
+
+  void read_main(const std::string& path) {
+    const std::optional<TomlNode> tree = parse(path, {path, 0, ""});
+    if (!tree) return;
+    const ConfigTable root(load_, path, *tree, "", {"broker", "relay", "csp"});
+    read_broker(root, config_);
+    config_.relay = read_relay(root);
+    read_csps(root, config_.csps, places_);
+    for (const auto& pattern : read_include_patterns(root)) include(pattern);
+    if (!load_.problem) check_whole(root);
+  }
+
+  void include(const ConfigTable::Item& pattern) {
+    if (load_.problem) return;
+    config_.include_patterns.push_back(pattern.text);
+    const auto refuse = [&](const std::string& what, std::string_view allowed) {
+      load_.report(pattern.place,
+                   quoted(pattern.text, 256) + ' ' + what + "; allowed: " + std::string(allowed));
+    };
+    const auto paths = load_.files.match(pattern.text);
+    if (!paths)
+      return refuse("cannot be looked for: " + printable(paths.error().message, 256),
+                    "a pattern in a readable directory");
+    if (!has_wildcard(pattern.text) && paths.value().empty())
+      return refuse("does not exist", "an existing file, or a pattern with * or ?");
+    for (const std::string& path : paths.value()) {
+      if (load_.problem) return;
+      if (path == load_.files_read.front()) return refuse("is this file itself", "other files");
+      if (!included_.insert(path).second) continue;
+      if (included_.size() > include_files_max)
+        return refuse("makes more than " + std::to_string(include_files_max) + " included files",
+                      "fewer");
+      read_included(path, pattern.place);
+    }
+  }
+
+  void read_included(const std::string& path, const ConfigPlace& named_at) {
+    const std::optional<TomlNode> tree = parse(path, named_at);
+    if (!tree) return;
+    for (const TomlEntry& entry : tree->entries)
+      if (entry.key == "broker" || entry.key == "relay")
+        load_.report({path, entry.line, entry.key},
+                     "in an included file; allowed: only [csp.*] tables");
+    read_csps(ConfigTable(load_, path, *tree, "", {"csp"}), config_.csps, places_);
+  }
+
+  /// What concerns more than one table.
+  void check_whole(const ConfigTable& root) {
+    const auto table_or_none = [&](const ConfigTable& parent, std::string_view key) {
+      return parent.table(key, {}).value_or(
+          ConfigTable(load_, root.file(), no_table_, parent.full_key(key), {}));
+    };
+    const ConfigTable broker = table_or_none(root, "broker");
+    std::size_t quotas = 0;
+    for (const auto& [id, csp] : config_.csps) {
+      quotas += csp.quotas.size();
+      if (csp.secrets.empty() && config_.secrets.empty() && id != config_.default_csp)
+        load_.report(places_.find(id)->second,
+                     "no secret here and none in [broker], so nobody could use it; allowed: a "
+                     "secret in one of the two, or default_csp = " +
+                         quoted(id));
+    }
+    check_default_csp(broker);
+    if (quotas > config_.limits.accounts_max) {
+      const ConfigTable limits = table_or_none(broker, "limits");
+      limits.report("accounts_max",
+                    std::to_string(config_.limits.accounts_max) + ", but " +
+                        std::to_string(quotas) +
+                        " quotas are given; allowed: at least one account for each");
+    }
+  }
+
+  void check_default_csp(const ConfigTable& broker) {
+    if (config_.default_csp.empty()) return;
+    const auto csp = config_.csps.find(config_.default_csp);
+    if (csp == config_.csps.end())
+      broker.report("default_csp", quoted(config_.default_csp) +
+                                       " is not among the CSPs; allowed: the id of a CSP with a "
+                                       "quota for data");
+    else if (!csp->second.quotas.contains(MediaType::data))
+      broker.report("default_csp", quoted(config_.default_csp) +
+                                       " has no quota for data; allowed: the id of a CSP that has");
+  }
+
+  ConfigLoad load_;
+  Config config_;
+  CspPlaces places_;
+  std::set<std::string> included_;
+  TomlNode no_table_;  ///< stands in for one that is not there
+};
+
+}  // namespace
+
+Result<Config> load_config(const std::string& path, const ConfigFiles& files) {
+  return Loader(files).load(path);
+}
+
+std::string state_path(const Config& config, std::string_view path) {
+  return beside(config.state_dir + '/', path);
+}
+
+std::vector<std::string> restart_needed(const Config& running, const Config& wanted) {
+  std::vector<std::string> names;
+  const auto compare = [&](const auto& a, const auto& b, const char* name) {
+    if (a != b) names.emplace_back(name);
+  };
+  compare(running.realm, wanted.realm, "broker.realm");
+  compare(running.state_dir, wanted.state_dir, "broker.state_dir");
+  compare(running.control_socket, wanted.control_socket, "broker.control_socket");
+  compare(running.store.path, wanted.store.path, "broker.store.path");
+  compare(running.limits.allocations_max, wanted.limits.allocations_max,
+          "broker.limits.allocations_max");
+  compare(running.limits.accounts_max, wanted.limits.accounts_max, "broker.limits.accounts_max");
+  compare(running.relay.id, wanted.relay.id, "relay.id");
+  return names;
+}
+
+}  // namespace broker

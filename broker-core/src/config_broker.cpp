@@ -1,0 +1,134 @@
+#include "config_broker.h"
+
+#include <array>
+#include <utility>
+
+#include "config_files_text.h"
+#include "config_secrets.h"
+#include "printable.h"
+
+namespace broker {
+
+namespace {
+
+constexpr std::size_t realm_octets_max = 127;        // coturn's STUN_MAX_REALM_SIZE
+constexpr std::size_t socket_path_octets_max = 107;  // sockaddr_un's sun_path without its NUL
+constexpr std::int64_t credential_ttl_s_min = 60;
+constexpr std::int64_t credential_ttl_s_max = 31'536'000;
+constexpr std::uint64_t rotate_size_min = 4'000;
+constexpr std::uint64_t rotate_size_max = 1'000'000'000'000;
+constexpr std::uint32_t table_size_min = 16;
+constexpr std::uint32_t table_size_max = 1'048'576;
+
+constexpr std::string_view path_allowed = "a path of 1 to 4095 octets";
+
+/// The error with another "allowed": the key's own range instead of the type's.
+Error with_allowed(const Error& error, std::string_view allowed) {
+  constexpr std::string_view mark = "; allowed: ";
+  return Error{error.message.substr(0, error.message.find(mark)) + std::string(mark) +
+               std::string(allowed)};
+}
+
+void read_path(const ConfigTable& table, std::string_view key, std::string& out) {
+  if (auto path = table.text(key, path_allowed, path_octets_max)) out = std::move(*path);
+}
+
+Result<std::int64_t> parse_ttl(std::string_view text) {
+  constexpr std::string_view allowed = "a duration such as \"1h\", from 60s to 365d";
+  const auto ttl_s = parse_duration_s(text);
+  if (!ttl_s) return with_allowed(ttl_s.error(), allowed);
+  if (ttl_s.value() >= credential_ttl_s_min && ttl_s.value() <= credential_ttl_s_max) return ttl_s;
+  return with_allowed(Error{quoted(text) + " is out of range"}, allowed);
+}
+
+Result<Octets> parse_rotate_size(std::string_view text) {
+  constexpr std::string_view allowed = "a size such as \"64 MB\", from 4 kB to 1 TB";
+  const auto size = parse_octets(text);
+  if (!size) return with_allowed(size.error(), allowed);
+  if (size.value().count >= rotate_size_min && size.value().count <= rotate_size_max) return size;
+  return with_allowed(Error{quoted(text) + " is out of range"}, allowed);
+}
+
+Result<std::string> check_realm(std::string_view realm) {
+  // It stands between quotes in STUN's REALM (RFC 8489, section 14.9).
+  if (realm.size() <= realm_octets_max && realm.find_first_of("\"\\") == std::string_view::npos)
+    return std::string(realm);
+  return Error{quoted(realm) + "; allowed: 1 to 127 octets without quotes and backslashes"};
+}
+
+/// Two files of the broker in one would destroy each other.
+void check_paths(const ConfigTable& table, const Config& config) {
+  const std::string socket = state_path(config, config.control_socket);
+  if (socket.size() > socket_path_octets_max)
+    table.report("control_socket", quoted(socket, 256) + " has " + std::to_string(socket.size()) +
+                                       " octets; allowed: at most " +
+                                       std::to_string(socket_path_octets_max) +
+                                       " together with state_dir");
+  const std::array<std::pair<std::string_view, std::string>, 3> paths{
+      {{"control_socket", socket},
+       {"store.path", state_path(config, config.store.path)},
+       {"records.path", state_path(config, config.records.path)}}};
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    for (std::size_t j = i + 1; j < paths.size(); ++j)
+      if (paths.at(i).second == paths.at(j).second)
+        table.load().report(table.place(), std::string(paths.at(i).first) + " and " +
+                                               std::string(paths.at(j).first) + " are both " +
+                                               quoted(paths.at(i).second, 256) +
+                                               "; allowed: different files");
+}
+
+std::optional<ConfigTable> broker_table(const ConfigTable& root) {
+  return root.table("broker", {"realm", "default_csp", "secret", "secrets", "secret_file",
+                               "secrets_files", "strict_expiry", "credential_ttl", "state_dir",
+                               "control_socket", "include", "store", "records", "limits"});
+}
+
+}  // namespace
+
+void read_broker(const ConfigTable& root, Config& config) {
+  config.state_dir = beside(root.file(), config.state_dir);
+  const auto table = broker_table(root);
+  if (!table) return;
+  table->parsed("realm", "1 to 127 octets without quotes and backslashes", check_realm,
+                config.realm);
+  if (auto csp = table->text("default_csp", "the id of a CSP with a quota for data", 63))
+    config.default_csp = std::move(*csp);
+  config.secrets = read_secrets(*table);
+  table->boolean("strict_expiry", config.strict_expiry);
+  table->parsed("credential_ttl", "a duration such as \"1h\", from 60s to 365d", parse_ttl,
+                config.credential_ttl_s);
+  if (const auto path = table->text("state_dir", path_allowed, path_octets_max))
+    config.state_dir = beside(root.file(), *path);
+  read_path(*table, "control_socket", config.control_socket);
+  if (const auto store = table->table("store", {"path"}))
+    read_path(*store, "path", config.store.path);
+  if (const auto records = table->table("records", {"path", "rotate_size", "keep"})) {
+    read_path(*records, "path", config.records.path);
+    records->parsed("rotate_size", "a size such as \"64 MB\", from 4 kB to 1 TB", parse_rotate_size,
+                    config.records.rotate_size);
+    records->integer("keep", config.records.keep, 1, 1000);
+  }
+  if (const auto limits = table->table("limits", {"allocations_max", "accounts_max"})) {
+    limits->integer("allocations_max", config.limits.allocations_max, table_size_min,
+                    table_size_max);
+    limits->integer("accounts_max", config.limits.accounts_max, table_size_min, table_size_max);
+  }
+  check_paths(*table, config);
+}
+
+std::vector<ConfigTable::Item> read_include_patterns(const ConfigTable& root) {
+  const auto table = broker_table(root);
+  const TomlEntry* entry = table ? table->find("include") : nullptr;
+  if (entry == nullptr) return {};
+  const std::string allowed = "a pattern such as \"csp.d/*.toml\", or an array of at most " +
+                              std::to_string(include_patterns_max) + " of them";
+  std::vector<ConfigTable::Item> items;
+  if (entry->value.kind == TomlNode::Kind::array)
+    items = table->texts("include", allowed, path_octets_max, include_patterns_max);
+  else if (auto pattern = table->text("include", allowed, path_octets_max))
+    items.push_back({table->place("include"), std::move(*pattern)});
+  for (auto& item : items) item.text = pattern_beside(root.file(), item.text);
+  return items;
+}
+
+}  // namespace broker

@@ -1,0 +1,21 @@
+// The names an operator gives: of CSPs and of the relay.
+// Owner: pure functions. Threads: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "broker/result.h"
+
+namespace broker {
+
+inline constexpr std::string_view csp_id_allowed =
+    "1 to 63 of a-z 0-9 _ . - with a letter or digit first";
+inline constexpr std::string_view relay_id_allowed =
+    "1 to 63 of A-Z a-z 0-9 _ . - with a letter or digit first";
+
+/// The name itself, or an error that reads "\"...\"; allowed: ...".
+[[nodiscard]] Result<std::string> check_csp_id(std::string_view id);
+[[nodiscard]] Result<std::string> check_relay_id(std::string_view id);
+
+}  // namespace broker

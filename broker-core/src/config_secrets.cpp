@@ -1,0 +1,133 @@
+#include "config_secrets.h"
+
+#include <algorithm>
+#include <string>
+
+#include "config_files_text.h"
+#include "printable.h"
+
+namespace broker {
+
+namespace {
+
+const std::string& secret_allowed() {
+  static const std::string text = "a secret of " + std::to_string(secret_octets_min) + " to " +
+                                  std::to_string(secret_octets_max) +
+                                  " octets without control characters or blanks at its ends";
+  return text;
+}
+
+const std::string& file_allowed() {
+  static const std::string text = "a file with one secret of " + std::to_string(secret_octets_min) +
+                                  " to " + std::to_string(secret_octets_max) + " octets per line";
+  return text;
+}
+
+/// What is wrong with a secret, told without it.
+std::optional<std::string> problem_of(std::string_view secret) {
+  if (secret.empty()) return "an empty secret";
+  if (secret.size() < secret_octets_min || secret.size() > secret_octets_max)
+    return "a secret of " + std::to_string(secret.size()) + " octets";
+  if (has_unprintable(secret)) return "a secret with a control character, or not in UTF-8";
+  if (secret.front() == ' ' || secret.back() == ' ') return "a secret with a blank at its end";
+  return std::nullopt;
+}
+
+class Reader {
+ public:
+  explicit Reader(const ConfigTable& table) : table_(table) {}
+
+  [[nodiscard]] std::vector<Secret> take() && { return std::move(secrets_); }
+
+  void secret(std::string_view key) {
+    if (const TomlEntry* entry = table_.find(key)) add(entry->value, table_.place(key));
+  }
+
+  void secrets(std::string_view key) {
+    const TomlEntry* entry = table_.find(key);
+    if (entry == nullptr) return;
+    const ConfigPlace place = table_.place(key);
+    if (entry->value.kind != TomlNode::Kind::array) {
+      report(place, describe(entry->value, false) + "; allowed: an array of strings");
+      return;
+    }
+    std::size_t index = 0;
+    for (const TomlNode& item : entry->value.items)
+      add(item, {place.file, item.line, place.key + '[' + std::to_string(index++) + ']'});
+  }
+
+  void file(std::string_view key) {
+    if (const auto path = table_.text(key, file_allowed(), path_octets_max))
+      lines_of(*path, table_.place(key));
+  }
+
+  void files(std::string_view key) {
+    const std::string allowed =
+        "an array of at most " + std::to_string(secrets_max) + " paths, each of " + file_allowed();
+    for (const auto& item : table_.texts(key, allowed, path_octets_max, secrets_max))
+      lines_of(item.text, item.place);
+  }
+
+ private:
+  void report(const ConfigPlace& place, const std::string& what) {
+    table_.load().report(place, what);
+  }
+
+  void add(const TomlNode& node, const ConfigPlace& place) {
+    const auto wrong = node.kind == TomlNode::Kind::string ? problem_of(node.text.reveal())
+                                                           : describe(node, false);
+    if (wrong)
+      report(place, *wrong + "; allowed: " + secret_allowed());
+    else
+      add(node.text.reveal(), place);
+  }
+
+  void add(std::string_view secret, const ConfigPlace& place) {
+    if (secrets_.size() < secrets_max)
+      secrets_.emplace_back(secret);
+    else
+      report(place, "one secret more than " + std::to_string(secrets_max) + "; allowed: at most " +
+                        std::to_string(secrets_max) + " secrets valid at once");
+  }
+
+  void lines_of(const std::string& path, const ConfigPlace& place) {
+    if (table_.load().problem) return;
+    const std::string full_path = beside(table_.file(), path);
+    const std::optional<Secret> content =
+        read_config_text(table_.load(), full_path, place, file_allowed());
+    if (!content) return;
+    std::string_view rest = content->reveal();
+    bool found = false;
+    for (int number = 1; !rest.empty() && !table_.load().problem; ++number) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      std::string_view line = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+      if (line.empty()) continue;
+      found = true;
+      if (const auto wrong = problem_of(line))
+        report(place, "line " + std::to_string(number) + " of " + quoted(full_path, 256) + " is " +
+                          *wrong + "; allowed: " + secret_allowed());
+      else
+        add(line, place);
+    }
+    if (!found)
+      report(place, quoted(full_path, 256) + " holds no secret; allowed: " + file_allowed());
+  }
+
+  const ConfigTable& table_;
+  std::vector<Secret> secrets_;
+};
+
+}  // namespace
+
+std::vector<Secret> read_secrets(const ConfigTable& table) {
+  Reader reader(table);
+  reader.secret("secret");
+  reader.secrets("secrets");
+  reader.file("secret_file");
+  reader.files("secrets_files");
+  return std::move(reader).take();
+}
+
+}  // namespace broker
