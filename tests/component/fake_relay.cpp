@@ -204,7 +204,8 @@ broker::AccountUsage RunningBroker::ledger(const std::string& csp, broker::Media
   if (!rows) throw std::runtime_error(rows.error().message);
   broker::AccountUsage sum;
   for (const auto& row : rows.value()) {
-    if (row.account.csp != csp || row.account.media != media || !row.account.client.empty()) continue;
+    if (row.account.csp != csp || row.account.media != media || !row.account.client.empty())
+      continue;
     sum.account = row.account;
     sum.used += row.used;
     sum.charged_octets += row.charged_octets;

@@ -1,6 +1,6 @@
-// A relay thread without coturn: it does to the plugin what the host does (turn_plugin.h), so that the
-// broker can be driven packet by packet, with a clock of the test's own.
-// Owner: the test. Threads: one FakeRelay per thread; the FakeHost behind them is shared.
+// A relay thread without coturn: it does to the plugin what the host does (turn_plugin.h), so that
+// the broker can be driven packet by packet, with a clock of the test's own. Owner: the test.
+// Threads: one FakeRelay per thread; the FakeHost behind them is shared.
 #pragma once
 
 #include <atomic>
