@@ -80,10 +80,15 @@ Relayed Call::seen() {
   return ends;
 }
 
-Relayed Call::finish() {
+Relayed Call::release() {
   const Relayed ends = seen();
   CHECK(relayed_of(live_row(relay_, options_.name)) == ends);
   REQUIRE(client_.refresh(0));
+  return ends;
+}
+
+Relayed Call::finish() {
+  const Relayed ends = release();
   const auto record = record_of(relay_, options_.name);
   CHECK(relayed_of(record) == ends);
   CHECK(record.at("reason") == "released");

@@ -1,7 +1,6 @@
 // One client with one allocation, one UDP peer, and a packet capture between relay and peer.
-// Everything it sends is waited for before the next is sent, so that no receive buffer overflows and
-// every count is exact.
-// Owner: the test. Threads: one at a time.
+// Everything it sends is waited for before the next is sent, so that no receive buffer overflows
+// and every count is exact. Owner: the test. Threads: one at a time.
 #pragma once
 
 #include <span>
@@ -16,9 +15,9 @@ namespace exact {
 struct CallOptions {
   std::string name = "alice";
   turntest::TransportKind transport = turntest::TransportKind::udp;
-  int family = 4;        ///< of the client's and of the relayed transport address
-  bool channel = true;   ///< else Send and Data indications
-  int peer_family = 0;   ///< of the relayed transport address, when it is another
+  int family = 4;       ///< of the client's and of the relayed transport address
+  bool channel = true;  ///< else Send and Data indications
+  int peer_family = 0;  ///< of the relayed transport address, when it is another
 };
 
 class Call {
@@ -46,7 +45,10 @@ class Call {
 
   /// What both ends received. The capture must have seen exactly that, and nobody lost anything.
   [[nodiscard]] Relayed seen();
-  /// Releases the allocation, and holds its live row and its usage record against seen().
+  /// Holds the allocation's live row against seen(), and releases it. Its record comes when the
+  /// server has let go of it, which takes coturn a second.
+  Relayed release();
+  /// The same, waits for the record, and holds that against it too.
   Relayed finish();
 
  private:

@@ -11,6 +11,14 @@
 
 #include "support/wait_until.h"
 
+namespace turntest {
+
+std::ostream& operator<<(std::ostream& out, const TrafficCount& count) {
+  return out << count.octets << " octets in " << count.packets << " packets";
+}
+
+}  // namespace turntest
+
 namespace exact {
 
 using nlohmann::json;
@@ -24,12 +32,8 @@ Relayed& Relayed::operator+=(const Relayed& other) {
 }
 
 std::ostream& operator<<(std::ostream& out, const Relayed& relayed) {
-  const auto show = [&](const char* name, const TrafficCount& count) {
-    out << name << ' ' << count.octets << " octets in " << count.packets << " packets";
-  };
-  show("client_to_peer", relayed.client_to_peer);
-  show(", peer_to_client", relayed.peer_to_client);
-  return out;
+  return out << "client_to_peer " << relayed.client_to_peer << ", peer_to_client "
+             << relayed.peer_to_client;
 }
 
 Relayed captured(const turntest::PacketCapture& capture, const turntest::Address& relayed,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "exact/call.h"
@@ -13,10 +14,10 @@ using namespace turntest;
 
 namespace {
 
-/// Nothing, little, odd, and what fits an Ethernet frame with IPv6 or IPv4 and with or without TURN.
-constexpr std::array<std::size_t, 16> telling_sizes{0,     1,     2,     3,     4,     5,
-                                                    7,     999,   1'200, 1'416, 1'451, 1'452,
-                                                    1'453, 1'471, 1'472, 1'473};
+/// Nothing, little, odd, and what fits an Ethernet frame with IPv6 or IPv4 and with or without
+/// TURN.
+constexpr std::array<std::size_t, 16> telling_sizes{
+    0, 1, 2, 3, 4, 5, 7, 999, 1'200, 1'416, 1'451, 1'452, 1'453, 1'471, 1'472, 1'473};
 
 std::vector<std::size_t> random_sizes(std::mt19937_64& random) {
   std::uniform_int_distribution<std::size_t> size(0, 1'473);
@@ -25,7 +26,8 @@ std::vector<std::size_t> random_sizes(std::mt19937_64& random) {
   return sizes;
 }
 
-/// Talks over one path, with everything repeated that a client repeats.
+/// Talks over one path, with everything repeated that a client repeats,
+/// and then lets go of its allocation.
 Relayed talk(BrokerRelay& relay, const CallOptions& options, std::mt19937_64& random) {
   CAPTURE(to_string(options.transport), options.family, options.channel, options.peer_family);
   Call call(relay, options);
@@ -34,7 +36,24 @@ Relayed talk(BrokerRelay& relay, const CallOptions& options, std::mt19937_64& ra
     call.burst(random_sizes(random));
     if (round % 5 == 0) call.repeat_requests();
   }
-  return call.finish();
+  return call.release();
+}
+
+using Talks = std::vector<std::pair<std::string, Relayed>>;
+
+Relayed sum_of(const Talks& talks) {
+  Relayed sum;
+  for (const auto& [name, relayed] : talks) sum += relayed;
+  return sum;
+}
+
+void check_records(const BrokerRelay& relay, const Talks& talks) {
+  for (const auto& [name, relayed] : talks) {
+    CAPTURE(name);
+    const auto record = record_of(relay, name);
+    CHECK(relayed_of(record) == relayed);
+    CHECK(record.at("reason") == "released");
+  }
 }
 
 void check_account(BrokerRelay& relay, const Relayed& expected) {
@@ -50,7 +69,7 @@ TEST_CASE("what both ends receive is what is recorded, to the octet, on every pa
   std::mt19937_64 random(test_seed());
   const auto transport = GENERATE(from_range(all_transports));
   BrokerRelay relay(with_room());
-  Relayed sum;
+  Talks talks;
   for (const int family : {4, 6}) {
     for (const bool channel : {true, false}) {
       CallOptions options;
@@ -58,17 +77,18 @@ TEST_CASE("what both ends receive is what is recorded, to the octet, on every pa
       options.transport = transport;
       options.family = family;
       options.channel = channel;
-      sum += talk(relay, options, random);
-      check_account(relay, sum);
+      talks.emplace_back(options.name, talk(relay, options, random));
+      check_account(relay, sum_of(talks));
     }
   }
-  check_books(relay, sum);
+  check_records(relay, talks);
+  check_books(relay, sum_of(talks));
 }
 
 TEST_CASE("an IPv6 relayed transport address of an IPv4 client is counted alike, and the reverse") {
   std::mt19937_64 random(test_seed());
   BrokerRelay relay(with_room());
-  Relayed sum;
+  Talks talks;
   for (const int family : {4, 6}) {
     for (const bool channel : {true, false}) {
       CallOptions options;
@@ -76,10 +96,11 @@ TEST_CASE("an IPv6 relayed transport address of an IPv4 client is counted alike,
       options.family = family;
       options.peer_family = 10 - family;
       options.channel = channel;
-      sum += talk(relay, options, random);
+      talks.emplace_back(options.name, talk(relay, options, random));
     }
   }
-  check_books(relay, sum);
+  check_records(relay, talks);
+  check_books(relay, sum_of(talks));
 }
 
 TEST_CASE("many allocations on several relay threads add up to their account, to the octet") {
