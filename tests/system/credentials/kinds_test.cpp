@@ -65,7 +65,7 @@ std::vector<Refused> refused_credentials(BrokerRelay& relay) {
   add("an expiry that is none", minted("soon:acme/data/alice"),
       "the expiry \"soon\" is not a Unix time");
   add("an expiry beyond all numbers", minted("9999999999999999999:acme/data/alice"),
-      "is not a Unix time of 1 to 19 digits");
+      "the expiry \"9999999999999999999\" is not a Unix time");
   add("a CSP that has no secret", minted(expiry + ":gamma/audio/alice"),
       "CSP \"gamma\" has no secret of its own");
   add("another CSP's secret", minted(expiry + ":beta/video/alice"),
