@@ -162,6 +162,7 @@ RunningBroker::RunningBroker(const std::string& csp_toml, std::int64_t unix_s) :
 
 RunningBroker::~RunningBroker() {
   broker_.reset();
+  ended_.clear();
   std::filesystem::remove_all(directory_);
 }
 
@@ -187,7 +188,7 @@ void RunningBroker::start() {
 
 void RunningBroker::stop() {
   broker_->stop();
-  broker_.reset();
+  ended_.push_back(std::move(broker_));
 }
 
 std::vector<std::string> RunningBroker::records() const {
