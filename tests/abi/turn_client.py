@@ -287,9 +287,9 @@ def receive_exactly(stream, size, seconds=SECONDS):
 class Peer:
     """A UDP peer on loopback."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind((host, 0))
 
     @property
     def address(self):
