@@ -18,7 +18,7 @@ namespace {
 
 constexpr int port_min = 10000;
 constexpr int tries_max = 2000;
-constexpr std::uint32_t client_port_min = 32768, client_ports = 16384;
+constexpr std::uint32_t client_port_min = 32768, client_ports = 16384, client_port_stride = 6151;
 
 int ephemeral_begin() {
   int begin = 32768;
@@ -80,7 +80,9 @@ PortLease::PortLease() {
 
 std::uint16_t next_client_port() {
   static std::atomic<std::uint32_t> next{std::random_device{}()};
-  return static_cast<std::uint16_t>(client_port_min + next++ % client_ports);
+  // An odd stride visits every port of a power of two once, and keeps neighbours apart: another
+  // process that begins among ours soon meets a port that we did not take.
+  return static_cast<std::uint16_t>(client_port_min + next++ * client_port_stride % client_ports);
 }
 
 std::uint16_t free_port() { return PortLease().port(); }
