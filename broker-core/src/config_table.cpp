@@ -66,6 +66,7 @@ ConfigTable::ConfigTable(ConfigLoad& load, std::string file, const TomlNode& tab
   const std::span<const std::string_view> names(known.begin(), known.size());
   if (names.empty()) return;  // its keys are names that the operator gives
   for (const TomlEntry& entry : table_.entries) {
+    if (load_.problem) return;
     if (std::find(names.begin(), names.end(), entry.key) != names.end()) continue;
     const std::optional<std::string_view> near = nearest_key(entry.key, names);
     const std::string hint = near ? ", perhaps meant as " + std::string(*near) : "";

@@ -1,7 +1,8 @@
 // The broker's control socket: the admin routes over HTTP/1.1 on a Unix socket that only the
-// server's own user can open. Owner: the broker; `base` and `control` are borrowed and outlive it.
-// Threads: start and destroy it on the thread that runs `base`, or while nothing runs it; `control`
-// is called on the thread that runs it.
+// server's own user can open.
+// Owner: the broker; `base` and `control` are borrowed and outlive it. Threads: start and destroy
+// it on the thread that runs `base`, or while nothing runs it; `control` is called on the thread
+// that runs it.
 #pragma once
 
 #include <memory>

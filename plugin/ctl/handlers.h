@@ -8,9 +8,8 @@
 //   POST /v1/admin/reload                    no body
 //   GET  /v1/admin/status
 //
-// Answers: ctl/status_json.h. Errors: problem documents; 400 for a request that is malformed, 404
-// for an allocation that is not there, 422 for one that the broker refuses, 503 when the store
-// fails.
+// Answers: ctl/status_json.h. Errors: problem documents; 400 for a malformed request, 404 for an
+// allocation that is not there, 422 for what the broker refuses, 503 when the store fails.
 //
 // Owner: pure functions but for what `control` does. Threads: the one `control` wants.
 #pragma once

@@ -1,6 +1,6 @@
 // Bounds what evhttp of libevent 2.1 leaves unbounded: connections at once, the time of a request
-// as a whole, and the octets that a client sends ahead while it does not read. Owner: http::Server.
-// Threads: the thread that runs the event base.
+// as a whole, and the octets that a client sends ahead while it does not read.
+// Owner: http::Server. Threads: the thread that runs the event base.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
 // A file of lines that grows at its end, is rotated by size, and may be moved away by others at any
-// time. Owner: RecordWriter; nobody else appends to the file. Threads: one at a time; calls may
-// block.
+// time.
+// Owner: RecordWriter; nobody else appends to the file. Threads: one at a time; calls may block.
 #pragma once
 
 #include <sys/types.h>

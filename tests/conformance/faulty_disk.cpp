@@ -19,7 +19,7 @@ struct State {
   sqlite3_vfs* system = nullptr;
   sqlite3_vfs vfs{};
   std::map<const sqlite3_io_methods*, Wrapped> wrapped;
-  std::function<int()> hook;
+  std::function<int(DiskChange)> hook;
   bool only_readable = false;
 };
 
@@ -32,20 +32,20 @@ const sqlite3_io_methods* system_of(sqlite3_file* file) {
   return reinterpret_cast<const Wrapped*>(file->pMethods)->system;
 }
 
-int hooked() { return state().hook ? state().hook() : SQLITE_OK; }
+int hooked(DiskChange change) { return state().hook ? state().hook(change) : SQLITE_OK; }
 
 int write_or_fail(sqlite3_file* file, const void* octets, int count, sqlite3_int64 offset) {
-  if (const int code = hooked(); code != SQLITE_OK) return code;
+  if (const int code = hooked(DiskChange::write); code != SQLITE_OK) return code;
   return system_of(file)->xWrite(file, octets, count, offset);
 }
 
 int sync_or_fail(sqlite3_file* file, int flags) {
-  if (const int code = hooked(); code != SQLITE_OK) return code;
+  if (const int code = hooked(DiskChange::sync); code != SQLITE_OK) return code;
   return system_of(file)->xSync(file, flags);
 }
 
 int truncate_or_fail(sqlite3_file* file, sqlite3_int64 size) {
-  if (const int code = hooked(); code != SQLITE_OK) return code;
+  if (const int code = hooked(DiskChange::truncate); code != SQLITE_OK) return code;
   return system_of(file)->xTruncate(file, size);
 }
 
@@ -86,7 +86,9 @@ FaultyDisk::~FaultyDisk() {
   only_readable(false);
 }
 
-void FaultyDisk::before_change(std::function<int()> hook) { state().hook = std::move(hook); }
+void FaultyDisk::before_change(std::function<int(DiskChange)> hook) {
+  state().hook = std::move(hook);
+}
 
 void FaultyDisk::only_readable(bool value) { state().only_readable = value; }
 

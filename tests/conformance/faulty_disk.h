@@ -9,6 +9,8 @@
 
 namespace conformance {
 
+enum class DiskChange { write, sync, truncate };
+
 class FaultyDisk {
  public:
   /// Becomes SQLite's default VFS for databases opened from now on.
@@ -19,7 +21,7 @@ class FaultyDisk {
 
   /// Called before every write, sync and truncation; a code other than SQLITE_OK is what SQLite
   /// gets instead of it.
-  void before_change(std::function<int()> hook);
+  void before_change(std::function<int(DiskChange)> hook);
   /// Files cannot be opened for writing, as on a read-only file system.
   void only_readable(bool value);
 };

@@ -132,7 +132,7 @@ TEST_CASE(
     Child child([&](int pipe_end) {
       FaultyDisk disk;
       std::uint64_t left = change;
-      disk.before_change([&left] {
+      disk.before_change([&left](DiskChange) {
         if (--left == 0) raise(SIGKILL);
         return SQLITE_OK;
       });
@@ -153,7 +153,7 @@ TEST_CASE("killed while the file is being created, the next start creates it") {
     Child child([&](int pipe_end) {
       FaultyDisk disk;
       std::uint64_t left = change;
-      disk.before_change([&left] {
+      disk.before_change([&left](DiskChange) {
         if (--left == 0) raise(SIGKILL);
         return SQLITE_OK;
       });

@@ -189,7 +189,7 @@ TEST_CASE("a full disk refuses the exchange with its reason, and nothing is half
   const auto before = got(ledger->usage(0));
 
   const int code = GENERATE(SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC);
-  disk.before_change([code] { return code; });
+  disk.before_change([code](DiskChange) { return code; });
   const broker::UsageReport more = Report(acme_video, 1000).charged(500).granted(600);
   const auto answer = ledger->exchange(relay_a, {more});
   REQUIRE_FALSE(answer);
@@ -216,7 +216,7 @@ TEST_CASE("whichever change of the disk fails, an exchange is there whole or not
   int failures = 0;
   for (int failing = 1; failing <= 60; ++failing) {
     int left = failing;
-    disk.before_change([&left] { return --left == 0 ? SQLITE_FULL : SQLITE_OK; });
+    disk.before_change([&left](DiskChange) { return --left == 0 ? SQLITE_FULL : SQLITE_OK; });
     octets += 10;
     const std::uint64_t limit = 1'000'000;
     const auto answer = ledger->exchange(
@@ -233,6 +233,30 @@ TEST_CASE("whichever change of the disk fails, an exchange is there whole or not
   CHECK(failures > 3);
   ledger.reset();
   CHECK(usage_of(*open_sqlite(path), other).charged_octets == octets);
+}
+
+TEST_CASE("an exchange is synced before it returns, and one that changes nothing spares the disk") {
+  TemporaryDirectory directory;
+  FaultyDisk disk;
+  auto ledger = open_sqlite(directory.file("ledger"));
+  exchange_one(*ledger, relay_a, some_report);
+  std::vector<DiskChange> changes;
+  disk.before_change([&changes](DiskChange change) {
+    changes.push_back(change);
+    return SQLITE_OK;
+  });
+  exchange_one(*ledger, relay_a, Report(acme_video, 1000).charged(8).granted(9));
+  REQUIRE_FALSE(changes.empty());
+  CHECK(changes.back() == DiskChange::sync);
+
+  changes.clear();
+  exchange_one(*ledger, relay_a, Report(acme_video, 1000).charged(8).granted(9));
+  CHECK(changes.empty());
+
+  CHECK(ledger->end(relay_a, {}));
+  REQUIRE_FALSE(changes.empty());
+  CHECK(changes.back() == DiskChange::sync);
+  disk.before_change({});
 }
 
 TEST_CASE("ten thousand reports are taken in well under a second") {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -47,12 +46,17 @@ bool is_free(std::uint16_t port) {
   return true;
 }
 
+/// One lock file for all ports; a port is one octet of it. The lock ends with the descriptor.
 Descriptor try_lock(std::uint16_t port) {
-  const auto directory = std::filesystem::temp_directory_path() / "turntest-ports";
-  std::filesystem::create_directories(directory);
-  const auto file = directory / std::to_string(port);
+  const auto file = std::filesystem::temp_directory_path() / "turntest-ports.lock";
   Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (lock.valid() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) lock.reset();
+  if (!lock.valid()) throw std::runtime_error("cannot open " + file.string());
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = port;
+  range.l_len = 1;
+  if (::fcntl(lock.get(), F_OFD_SETLK, &range) != 0) lock.reset();
   return lock;
 }
 

@@ -53,7 +53,7 @@ class Parser {
  public:
   Parser() {
     app_.require_subcommand(1);
-    app_.fallthrough();
+    for (CLI::App* command : app_.get_subcommands({})) command->fallthrough();
     auto* socket = app_.add_option("--socket", line_.socket,
                                    "The server's control socket (default: $TURNBROKER_SOCKET, or "
                                    "/var/lib/turnbroker/control.sock)");

@@ -54,8 +54,6 @@ std::string terminal_text(std::string_view text) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
     else if (!harmless(decoded.code_point))
       out += fmt::format("\\u{{{:x}}}", decoded.code_point);
-    else if (decoded.code_point == '\\')
-      out += "\\\\";
     else
       out += text.substr(0, octets);
     text.remove_prefix(octets);

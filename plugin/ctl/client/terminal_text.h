@@ -1,5 +1,6 @@
 // Text from elsewhere made fit for a terminal: it cannot move the cursor, change colours or turn
-// the direction of writing. Owner: pure functions. Threads: any.
+// the direction of writing.
+// Owner: pure functions. Threads: any.
 #pragma once
 
 #include <string>
@@ -8,8 +9,7 @@
 namespace plugin::ctl {
 
 /// Control characters, line and paragraph separators, direction marks and octets that are not UTF-8
-/// become \xNN or \u{NNNN}; a backslash is doubled, so that nothing else can look like one of
-/// these.
+/// become \xNN or \u{NNNN}.
 [[nodiscard]] std::string terminal_text(std::string_view text);
 
 /// Code points of valid UTF-8: how many columns it takes, wide characters apart.

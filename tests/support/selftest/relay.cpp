@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <set>
 
 #include "support/packet_capture.h"
 #include "support/tcp_peer.h"
@@ -50,7 +51,7 @@ TEST_CASE("payload is counted alike at client, peer and capture on every path") 
 
   std::uint64_t octets = 0;
   std::uint64_t packets = 0;
-  for (const std::size_t size : {1, 2, 3, 4, 5, 999, 1200, 1400}) {
+  for (const std::size_t size : {0, 1, 2, 3, 4, 5, 999, 1200, 1400}) {
     const Bytes payload(size, static_cast<std::uint8_t>(size));
     send_and_await([&] { return client.send_channel(0x4000, payload); }, peer);
     send_and_await([&] { return client.send_indication(peer.address(), payload); }, peer);
@@ -270,6 +271,13 @@ TEST_CASE("a killed relay is noticed, and restarts on the same ports") {
   CHECK(client.allocate());
   CHECK(relay.stop().signal != SIGKILL);
   CHECK(relay.output().find("Default realm") != std::string::npos);
+}
+
+TEST_CASE("a leased port is given to nobody else") {
+  std::vector<PortLease> leases(50);
+  std::set<std::uint16_t> ports;
+  for (const PortLease& lease : leases) ports.insert(lease.port());
+  CHECK(ports.size() == leases.size());
 }
 
 TEST_CASE("a relay that cannot start says why") {
