@@ -17,7 +17,8 @@ struct ContextDeleter {
 using Context = std::unique_ptr<EVP_MAC_CTX, ContextDeleter>;
 
 /// Looking an algorithm up by name costs OpenSSL 3 more than the MAC itself, and takes its locks;
-/// so it is done once, and every MAC starts from a copy of what came of it.
+/// so it is done once, and every MAC starts from a copy of what came of it. That is never freed,
+/// since a thread may still ask for a MAC while the process exits.
 Context look_up(const char* digest) {
   const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> hmac(
       EVP_MAC_fetch(nullptr, "HMAC", nullptr), &EVP_MAC_free);

@@ -151,6 +151,8 @@ void Broker::watch_files() {
   if (watch_ == nullptr) return;
   auto files = config_->files;
   files.push_back(config_file_);
+  // A new file that an include pattern matches appears in the pattern's directory.
+  files.insert(files.end(), config_->include_patterns.begin(), config_->include_patterns.end());
   if (auto status = watch_->watch(files); !status)
     host_.warning("configuration: {}", status.error().message);
 }

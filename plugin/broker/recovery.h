@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "broker/ports/ledger_store.h"
 #include "meter/meter_table.h"
@@ -22,7 +23,7 @@ struct Recovered {
 /// Hands out one record for each allocation that had none yet. Repeating it, after a crash in its
 /// midst, changes nothing but perhaps repeats records (same `allocation`).
 [[nodiscard]] broker::Result<Recovered> recover(
-    MeterTable& table, broker::LedgerStore& store,
+    MeterTable& table, std::string_view boot_id, broker::LedgerStore& store,
     const std::function<void(const UsageRecord&)>& write_record,
     const std::function<broker::Status()>& flush_records);
 

@@ -106,13 +106,14 @@ broker::Status Broker::settle_earlier() {
   }
   const auto now = std::chrono::steady_clock::now();
   auto recovered = recover(
-      table.value(), *store_,
+      table.value(), boot_id(), *store_,
       [&](const UsageRecord& record) {
         if (auto status = records_->append(record, now); !status)
           host_.error("usage records: {}", status.error().message);
       },
       [&] { return records_->finish(); });
-  if (!recovered) return with_name("settling the earlier run", recovered.error());
+  if (!recovered) return broker::Error{"cannot settle the earlier run from " + path + ": " +
+                         recovered.error().message};
   host_.warning(
       "the earlier run did not end properly: settled {} octets, {} allocations were cut off",
       recovered.value().octets, recovered.value().records);

@@ -14,7 +14,7 @@
 
 namespace plugin {
 
-inline constexpr char table_magic[8] = {'T', 'B', 'M', 'E', 'T', 'E', 'R', '\n'};
+inline constexpr std::uint64_t table_magic = 0x0a52'4554'454d'4254;  // "TBMETER\n" as the file shows it
 inline constexpr std::uint32_t table_version = 1;
 inline constexpr std::uint32_t no_slot = UINT32_MAX;
 
@@ -93,7 +93,7 @@ struct FoldIntent {
 };
 
 struct alignas(64) TableHeader {
-  char magic[8];
+  std::atomic<std::uint64_t> magic;  ///< stored last: a file without it was never used
   std::uint32_t version;
   std::uint32_t header_octets;
   std::uint32_t account_octets;

@@ -48,7 +48,6 @@ std::string json_line(const UsageRecord& record) {
                                     {"csp", record.csp},
                                     {"media", broker::to_string(record.media)},
                                     {"client", record.client},
-                                    {"user", record.user},
                                     {"transport", record.transport},
                                     {"client_address", record.client_address},
                                     {"relayed_addresses", record.relayed_addresses},

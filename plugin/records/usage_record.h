@@ -30,7 +30,6 @@ struct UsageRecord {
   std::string csp;
   broker::MediaType media = broker::MediaType::audio;
   std::string client;          ///< the client's name; written as "client"
-  std::string user;            ///< the TURN username
   std::string transport;       ///< udp | tcp | tls | dtls
   std::string client_address;  ///< "192.0.2.1:4711", "[2001:db8::1]:4711"
   std::vector<std::string> relayed_addresses;
@@ -41,7 +40,7 @@ struct UsageRecord {
 };
 
 /// The record as one line of JSON with its newline. The fields are, in this order: relay,
-/// incarnation, allocation, csp, media, client, user, transport, client_address, relayed_addresses,
+/// incarnation, allocation, csp, media, client, transport, client_address, relayed_addresses,
 /// start, end (RFC 3339 in UTC with milliseconds), client_to_peer_octets, peer_to_client_octets,
 /// client_to_peer_packets, peer_to_client_packets, reason. Text that is not UTF-8 gets replacement
 /// characters.

@@ -20,8 +20,8 @@ const std::string acme_secret = "acme-secret-0123456789";
 
 std::string acme(const std::string& volume, const std::string& more = "",
                  const std::string& period = "total") {
-  return "[csp.acme]\nsecret = \"" + acme_secret + "\"\n[csp.acme.quota.data]\nvolume = \"" + volume +
-         "\"\nperiod = \"" + period + "\"\n" + more + "\n";
+  return "[csp.acme]\nsecret = \"" + acme_secret + "\"\n[csp.acme.quota.data]\nvolume = \"" +
+         volume + "\"\nperiod = \"" + period + "\"\n" + more + "\n";
 }
 
 std::uint64_t received(const FakeAllocation& allocation) {
@@ -120,8 +120,7 @@ TEST_CASE("raising the limit in the file revives a cut account") {
 
   running.write_config(acme("15 kB"));
   FakeAllocation second;
-  REQUIRE(eventually(
-      [&] { return relay.allocate(user.username, user.password, second) == 0; }));
+  REQUIRE(eventually([&] { return relay.allocate(user.username, user.password, second) == 0; }));
   REQUIRE(eventually([&] {
     relay.relay(second, TURN_PEER_TO_CLIENT, 1'000);
     relay.tick();
@@ -269,7 +268,8 @@ TEST_CASE("a rate bounds what one allocation relays in a time, without ending it
 
 TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {
   const std::string other =
-      "[csp.other]\nsecret = \"other-secret-0123456789\"\n[csp.other.quota.data]\nvolume = \"1 MB\"\n"
+      "[csp.other]\nsecret = \"other-secret-0123456789\"\n[csp.other.quota.data]\nvolume = \"1 "
+      "MB\"\n"
       "period = \"total\"\n";
   RunningBroker running(acme("1 MB") + other);
   FakeRelay relay(running.broker(), running.host, 0);

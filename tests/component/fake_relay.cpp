@@ -162,6 +162,7 @@ RunningBroker::RunningBroker(const std::string& csp_toml, std::int64_t unix_s) :
 
 RunningBroker::~RunningBroker() {
   broker_.reset();
+  ended_.clear();
   std::filesystem::remove_all(directory_);
 }
 
@@ -187,7 +188,7 @@ void RunningBroker::start() {
 
 void RunningBroker::stop() {
   broker_->stop();
-  broker_.reset();
+  ended_.push_back(std::move(broker_));
 }
 
 std::vector<std::string> RunningBroker::records() const {
@@ -204,7 +205,8 @@ broker::AccountUsage RunningBroker::ledger(const std::string& csp, broker::Media
   if (!rows) throw std::runtime_error(rows.error().message);
   broker::AccountUsage sum;
   for (const auto& row : rows.value()) {
-    if (row.account.csp != csp || row.account.media != media || !row.account.client.empty()) continue;
+    if (row.account.csp != csp || row.account.media != media || !row.account.client.empty())
+      continue;
     sum.account = row.account;
     sum.used += row.used;
     sum.charged_octets += row.charged_octets;

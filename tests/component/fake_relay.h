@@ -1,6 +1,6 @@
-// A relay thread without coturn: it does to the plugin what the host does (turn_plugin.h), so that the
-// broker can be driven packet by packet, with a clock of the test's own.
-// Owner: the test. Threads: one FakeRelay per thread; the FakeHost behind them is shared.
+// A relay thread without coturn: it does to the plugin what the host does (turn_plugin.h), so that
+// the broker can be driven packet by packet, with a clock of the test's own. Owner: the test.
+// Threads: one FakeRelay per thread; the FakeHost behind them is shared.
 #pragma once
 
 #include <atomic>
@@ -115,6 +115,7 @@ class RunningBroker {
  private:
   std::filesystem::path directory_;
   std::unique_ptr<plugin::Broker> broker_;
+  std::vector<std::unique_ptr<plugin::Broker>> ended_;  ///< a FakeRelay may still name one
 };
 
 /// A CSP-minted username and its password.

@@ -83,8 +83,7 @@ TEST_CASE("a usage record is one JSON line with its fields in order") {
   record.allocation = "00ff-7";
   record.csp = "acme";
   record.media = broker::MediaType::video;
-  record.client = "line\nbreak";
-  record.user = "1790000000:acme/video/\xff";
+  record.client = "line\nbreak\xff";
   record.transport = "udp";
   record.client_address = "192.0.2.1:4711";
   record.relayed_addresses = {"198.51.100.1:50000", "[2001:db8::1]:50000"};
@@ -94,7 +93,7 @@ TEST_CASE("a usage record is one JSON line with its fields in order") {
   record.reason = plugin::EndReason::quota_exhausted;
   CHECK(plugin::json_line(record) ==
         R"({"relay":"r1","incarnation":"00ff","allocation":"00ff-7","csp":"acme","media":"video",)"
-        R"("client":"line\nbreak","user":"1790000000:acme/video/)"
+        R"("client":"line\nbreak)"
         "\xef\xbf\xbd"
         R"(","transport":"udp","client_address":"192.0.2.1:4711",)"
         R"("relayed_addresses":["198.51.100.1:50000","[2001:db8::1]:50000"],)"

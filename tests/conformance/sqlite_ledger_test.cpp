@@ -235,6 +235,23 @@ TEST_CASE("whichever change of the disk fails, an exchange is there whole or not
   CHECK(usage_of(*open_sqlite(path), other).charged_octets == octets);
 }
 
+TEST_CASE("revocations have a bound, and those kept can still be prolonged") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  auto ledger = open_sqlite(path);
+  OtherProgram(path).execute(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+      std::to_string(broker::revocations_max) +
+      ") INSERT INTO revocations SELECT 'client:' || i, 10, 1000 FROM n");
+  const auto refused = ledger->revoke("csp:acme", 20, 1000);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Contains("100000 revocations"));
+  CHECK(ledger->revoke("client:7", 20, 2000));
+  CHECK(got(ledger->revocations(1000)).size() == 1);
+  CHECK(ledger->revoke("csp:acme", 1000, 2000));
+  CHECK(got(ledger->revocations(0)).size() == 2);
+}
+
 TEST_CASE("an exchange is synced before it returns, and one that changes nothing spares the disk") {
   TemporaryDirectory directory;
   FaultyDisk disk;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -62,4 +63,17 @@ TEST_CASE("an empty key is a key of its own, not the last one used") {
   CHECK(hex(broker::hmac_sha1("", "")) == with_no_key);
   CHECK(hex(broker::hmac_sha1("Jefe", "")) != with_no_key);
   CHECK(hex(broker::hmac_sha1({}, {})) == with_no_key);
+}
+
+TEST_CASE("several threads compute MACs at once") {
+  const std::string expected = "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79";
+  std::vector<int> right(4, 0);
+  std::vector<std::thread> threads;
+  for (int& count : right)
+    threads.emplace_back([&count, &expected] {
+      for (int i = 0; i < 200; ++i)
+        count += hex(broker::hmac_sha1("Jefe", "what do ya want for nothing?")) == expected ? 1 : 0;
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (const int count : right) CHECK(count == 200);
 }
