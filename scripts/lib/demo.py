@@ -43,7 +43,7 @@ def account_of(ctl):
 def progress_line(account, began):
     width = 32
     used, limit = account["used_octets"], account["limit_octets"]
-    bar = "#" * (width * used // limit)
+    bar = "#" * round(width * used / limit)
     state = "exhausted" if account["exhausted"] else f"{account['allocations']} allocations"
     return (f"  {time.monotonic() - began:5.1f} s  [{bar:<{width}}] "
             f"{megabytes(used)} of {megabytes(limit)}  {state}")

@@ -3,6 +3,7 @@ import ctypes
 import json
 import os
 import pathlib
+import resource
 import secrets
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"
+BUILD = pathlib.Path(os.environ.get("TURNBROKER_BUILD", ROOT / "build"))
 TURNSERVER = BUILD / "bin/turnserver"
 TURNBROKERCTL = BUILD / "bin/turnbrokerctl"
 TURNLOAD = BUILD / "bin/turnload"
@@ -26,8 +27,10 @@ class Failed(Exception):
 
 
 def die_with_parent():
-    """In the child: even a kill -9 of the script leaves no relay behind."""
+    """In the child: even a kill -9 of the script leaves no relay behind. Many descriptors."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def port_is_free(port):
@@ -52,23 +55,10 @@ def free_port(wanted=0):
     raise Failed("no port is free on 127.0.0.1")
 
 
-def answers_binding(port):
-    """Whether a STUN server answers a Binding request (RFC 8489) there."""
-    request = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + secrets.token_bytes(12)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(0.1)
-        client.connect(("127.0.0.1", port))
-        try:
-            client.send(request)
-            return client.recv(2048)[4:20] == request[4:20]
-        except OSError:
-            return False
-
-
 class Relay:
     """A turnserver of `binary`, listening on 127.0.0.1:port. Its log is directory/turnserver.log."""
 
-    def __init__(self, binary, directory, port, arguments, prefix=(), environment=None):
+    def __init__(self, binary, directory, port, arguments, prefix=()):
         self.port = port
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,7 +73,8 @@ class Relay:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                cwd=self.directory, preexec_fn=die_with_parent, env=environment)
+                cwd=self.directory, start_new_session=True,  # Ctrl-C is ours to pass on
+                preexec_fn=die_with_parent)
 
     def __enter__(self):
         return self
@@ -92,12 +83,23 @@ class Relay:
         self.stop()
 
     def wait_until_it_answers(self, seconds=START_S_MAX):
+        """Asks from one socket all the time: to the server each would be another client."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise Failed(f"turnserver ended with {self.process.returncode}:\n{self.tail()}")
-            if answers_binding(self.port):
-                return self
+        request = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + secrets.token_bytes(12)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.1)
+            client.connect(("127.0.0.1", self.port))
+            while time.monotonic() < deadline:
+                if self.process.poll() is not None:
+                    raise Failed(f"turnserver ended with {self.process.returncode}:\n{self.tail()}")
+                try:
+                    client.send(request)
+                    if client.recv(2048)[4:20] == request[4:20]:
+                        return self
+                except ConnectionRefusedError:  # not listening yet
+                    time.sleep(0.02)
+                except TimeoutError:
+                    pass
         self.stop()
         raise Failed(f"turnserver does not answer on port {self.port}:\n{self.tail()}")
 
