@@ -77,8 +77,7 @@ struct alignas(64) AllocationSlot {
   std::uint8_t continued;  ///< a later slot has taken over: no record of its own
   std::uint8_t close_reason;
   std::uint8_t name_length;
-  std::uint8_t swept;  ///< broker thread: unused since the last sweep
-  std::uint8_t reserved[6];
+  std::uint8_t reserved[7];
   char name[broker::client_name_octets_max];
 };
 

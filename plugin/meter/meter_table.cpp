@@ -155,7 +155,7 @@ AllocationSlot* MeterTable::take_allocation() {
   slot->client = turn_address{};
   std::fill_n(slot->relayed, 2, turn_address{});
   slot->transport = slot->created = slot->continued = slot->close_reason = 0;
-  slot->name_length = slot->swept = 0;
+  slot->name_length = 0;
   return slot;
 }
 
