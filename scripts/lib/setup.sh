@@ -106,7 +106,8 @@ build_preset() { # NAME [TARGET...]
   {
     [ -f "$build/build.ninja" ] ||
       (cd "$root" && cmake --preset "$preset" ${COTURN_TARBALL:+"-DCOTURN_TARBALL=$COTURN_TARBALL"})
-  } >"$log" 2>&1 && cmake --build "$build" ${1:+--target "$@"} >>"$log" 2>&1 || {
+  } >"$log" 2>&1 &&
+    (cd "$root" && cmake --build --preset "$preset" ${1:+--target "$@"}) >>"$log" 2>&1 || {
     grep -E -A 12 'error|Error|FAILED' "$log" | head -n 60 >&2 || tail -n 30 "$log" >&2
     say "the preset $preset does not build; all of it: $log"
     return 1
