@@ -200,6 +200,7 @@ void Broker::stop() {
   stop_asked_.store(true);
   inbox_.wake();
   if (thread_.joinable()) thread_.join();
+  state_dir_.reset();  // another relay may have it now
 }
 
 void Broker::finish() {
