@@ -4,7 +4,7 @@ import time
 import unittest
 
 from turn_client import Client, Message, ALLOCATE, REQUESTED_TRANSPORT, NoAnswer
-from turn_server import Server
+from turn_server import Server, wait_for
 
 OK, UNKNOWN_ID, INVALID = 0, 1, 2
 
@@ -162,19 +162,31 @@ class Pending(unittest.TestCase):
             self.assertEqual(client.answer_to(request.transaction).error, 508)
             self.assertEqual(server.events("closed"), [])
 
-    def test_an_answer_for_a_client_that_left_is_closed_or_too_late(self):
+    def leave_while_it_waits(self, server):
+        """A client that wants an allocation and leaves; returns the request."""
+        with Client(server.port, "tcp") as client:
+            client.challenge()
+            request = Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0")
+            client.send(client.sign(request))
+            return server.wait_event("allocation_wanted")["request"]
+
+    def test_an_answer_for_a_client_that_has_left_is_too_late(self):
         with Server("scripted", "realm x\nallocation pending\ncredit 1000\n") as server:
-            with Client(server.port, "tcp") as client:
-                client.challenge()
-                request = Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0")
-                client.send(client.sign(request))
-                asked = server.wait_event("allocation_wanted")
-            server.command("allocation", asked["request"], "allow")
-            result = server.wait_event("completed")["result"]
-            if result == OK:
-                self.assertEqual(server.wait_event("closed")["created"], 0)
-            else:
-                self.assertEqual(result, UNKNOWN_ID)
+            request = self.leave_while_it_waits(server)
+            wait_for(lambda: "closed (2nd stage)" in server.output(), "the session is gone")
+            server.command("allocation", request, "allow")
+            self.assertEqual(server.wait_event("completed")["result"], UNKNOWN_ID)
+            self.assertEqual(server.stop(), 0)
+            self.assertEqual(server.events("closed"), [])
+
+    def test_an_answer_for_a_client_that_is_leaving_is_closed_once_if_it_was_taken(self):
+        for _ in range(10):
+            with Server("scripted", "realm x\nallocation pending\ncredit 1000\n") as server:
+                server.command("allocation", self.leave_while_it_waits(server), "allow")
+                result = server.wait_event("completed")["result"]
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual([event["created"] for event in server.events("closed")],
+                                 [len(server.events("created"))] if result == OK else [])
 
     def test_what_is_never_answered_is_answered_with_500_after_ten_seconds(self):
         with Server("scripted", "realm x\ncredential pending\n") as first, \

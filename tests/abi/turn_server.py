@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from turn_client import BINDING, Message
 SECONDS = 20.0
 TURNSERVER = os.environ["TURNSERVER"]
 PLUGINS = os.environ["TEST_PLUGINS"]
+SANITIZER_REPORT = re.compile(r"runtime error:|(ERROR|WARNING): \w+Sanitizer|: Sanitizer")
 
 
 def free_port():
@@ -140,11 +142,15 @@ class Server:
     def __enter__(self):
         return self.start()
 
-    def __exit__(self, *_):
+    def __exit__(self, failure=None, *_):
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        reports = [line for line in self.output().split("\n") if SANITIZER_REPORT.search(line)]
+        output = self.output()
         self.directory.cleanup()
+        if reports and failure is None:
+            raise AssertionError(f"{reports[0]}\n{output[output.index(reports[0]):][:6000]}")
 
 
 def run_to_end(plugin_name=None, config=None, options=(), seconds=SECONDS, conf=None):
