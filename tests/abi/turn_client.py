@@ -8,6 +8,7 @@ import hmac
 import os
 import select
 import socket
+import ssl
 import struct
 import time
 
@@ -91,15 +92,20 @@ class Message:
 
 
 class Client:
-    """One 5-tuple to the server, over "udp" or "tcp"."""
+    """One 5-tuple to the server, over "udp", "tcp" or "tls"."""
 
     def __init__(self, server_port, transport="udp", username="alice", password="secret"):
         self.transport, self.username, self.password = transport, username, password
+        self.ticket = None
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.server_port = server_port
         self.socket = socket.socket(socket.AF_INET, kind)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.connect(("127.0.0.1", server_port))
+        if transport == "tls":
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.socket = context.wrap_socket(self.socket)
         self.buffer, self.waiting = b"", []
         self.realm = self.nonce = None
         self.relayed = None
@@ -136,11 +142,12 @@ class Client:
         deadline = time.monotonic() + seconds
         while True:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            buffered = self.transport == "tls" and self.socket.pending()
+            if left <= 0 or not (buffered or select.select([self.socket], [], [], left)[0]):
                 raise NoAnswer()
             try:
                 octets = self.socket.recv(65536)
-            except ConnectionError:
+            except (ConnectionError, ssl.SSLError):
                 return b""
             if self.transport == "udp":
                 return octets
@@ -152,7 +159,7 @@ class Client:
                 return self.waiting.pop(0)
 
     def send(self, octets):
-        if self.transport == "tcp":
+        if self.transport != "udp":
             self.socket.sendall(octets + b"\0" * (-len(octets) % 4))
         else:
             self.socket.send(octets)
@@ -217,11 +224,18 @@ class Client:
             attributes.append((MOBILITY, b""))
         response = self.request(ALLOCATE, *attributes, seconds=seconds)
         if response.kind == 2:
+            self.ticket = response.get(MOBILITY)
             self.relayed = from_xor_address(response.get(XOR_RELAYED))
         return response
 
     def refresh(self, lifetime):
         return self.request(REFRESH, (LIFETIME, struct.pack(">I", lifetime)))
+
+    def move(self, old, lifetime=600):
+        """Takes over the allocation of another 5-tuple (RFC 8016)."""
+        response = self.request(REFRESH, (LIFETIME, struct.pack(">I", lifetime)), (MOBILITY, old.ticket))
+        self.relayed, self.ticket = old.relayed, response.get(MOBILITY)
+        return response
 
     def permit(self, peer):
         return self.request(CREATE_PERMISSION, (XOR_PEER, xor_address(*peer)))

@@ -52,7 +52,7 @@ class Server:
     binary = TURNSERVER
 
     def __init__(self, plugin_name=None, config=None, options=(), threads=1, ready=True,
-                 conf=None):
+                 conf=None, tls=False):
         self.directory = tempfile.TemporaryDirectory(prefix="turn-abi-")
         self.events_file = os.path.join(self.directory.name, "events")
         self.commands_file = os.path.join(self.directory.name, "commands")
@@ -66,6 +66,7 @@ class Server:
                 file.write(f"events {self.events_file}\ncommands {self.commands_file}\n{config}")
             self.plugin_options.append("--plugin-config=" + config_file)
         self.options, self.threads, self.ready = list(options), threads, ready
+        self.options += self._certificate() if tls else ["--no-tls", "--no-dtls"]
         self.conf = ["-n"]
         if conf is not None:
             self.conf = ["-c", os.path.join(self.directory.name, "turnserver.conf")]
@@ -73,13 +74,20 @@ class Server:
                 file.write(conf)
         self.process = None
 
+    def _certificate(self):
+        """A certificate of this run; TLS and DTLS are then served on the one port."""
+        cert, key = (os.path.join(self.directory.name, name) for name in ("cert.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test",
+                        "-keyout", key, "-out", cert], check=True, capture_output=True)
+        return ["--cert", cert, "--pkey", key]
+
     def start(self):
         for _ in range(5):
             self.port = free_port()
             with open(self.output_file, "wb") as output:
                 self.process = subprocess.Popen(
                     [self.binary, *self.conf, "--no-cli", "-L", "127.0.0.1", "-p", str(self.port), "-m", str(self.threads),
-                     "--allow-loopback-peers", "--no-tls", "--no-dtls", "-v", "-l", "stdout",
+                     "--allow-loopback-peers", "-v", "-l", "stdout",
                      "--pidfile", os.path.join(self.directory.name, "pid"),
                      "--userdb", os.path.join(self.directory.name, "turndb"),
                      *self.plugin_options, *self.options],
