@@ -191,6 +191,39 @@ TEST_CASE("the same volume again in the next period, and a record that spans bot
   CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 19'000);
 }
 
+TEST_CASE("an allocation moves into a period that has no credit yet once, not with every packet") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  const turn_meter* const before = allocation.meter;
+  running.write_config(acme("1 MB", "", "month"));
+  REQUIRE(eventually([&] {
+    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+    relay.tick();
+    return allocation.meter != before;
+  }));
+  const turn_meter* const after = allocation.meter;
+  // More than there is: dry while the ledger is asked, and at the end.
+  REQUIRE(eventually([&] {
+    relay.relay(allocation, TURN_PEER_TO_CLIENT, 999);
+    relay.tick();
+    return running.host.cancelled(allocation.id).has_value();
+  }));
+  CHECK(allocation.meter == after);
+  const auto sent = received(allocation);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.stop();
+  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == sent);
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 1);
+  const auto record = nlohmann::json::parse(lines[0]);
+  CHECK(record["client_to_peer_octets"] == allocation.received[TURN_CLIENT_TO_PEER]);
+  CHECK(record["peer_to_client_octets"] == allocation.received[TURN_PEER_TO_CLIENT]);
+}
+
 TEST_CASE("one client's volume ends before the CSP's and cuts only that client") {
   RunningBroker running(acme("1 MB", "per_client = \"100 kB\""));
   FakeRelay relay(running.broker(), running.host, 0);
