@@ -130,6 +130,28 @@ TEST_CASE("raising the limit in the file revives a cut account") {
   relay.close(second, TURN_CLOSE_QUOTA_EXHAUSTED);
 }
 
+TEST_CASE("raising the limit revives an account that was exhausted before the start") {
+  RunningBroker running(acme("10 kB"));
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  {
+    FakeRelay relay(running.broker(), running.host, 0);
+    FakeAllocation first;
+    REQUIRE(relay.allocate(user.username, user.password, first) == 0);
+    for (int i = 0; i < 10; ++i) REQUIRE(relay.relay(first, TURN_CLIENT_TO_PEER, 1'000));
+    relay.close(first, TURN_CLOSE_RELEASED);
+  }
+  running.stop();
+  running.start();
+  FakeRelay relay(running.broker(), running.host, 0);
+  FakeAllocation second;
+  CHECK(relay.allocate(user.username, user.password, second) == 486);
+  running.write_config(acme("15 kB"));
+  REQUIRE(eventually([&] { return relay.allocate(user.username, user.password, second) == 0; }));
+  for (int i = 0; i < 5; ++i) CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
+  CHECK(!relay.relay(second, TURN_CLIENT_TO_PEER, 1));
+  relay.close(second, TURN_CLOSE_RELEASED);
+}
+
 TEST_CASE("lowering the limit below what is used cuts at once") {
   RunningBroker running(acme("10 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
