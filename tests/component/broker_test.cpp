@@ -5,7 +5,9 @@
 #include <random>
 #include <thread>
 
+#include "broker/record_of.h"
 #include "fake_relay.h"
+#include "records/record_writer.h"
 
 using testing::eventually;
 using testing::FakeAllocation;
@@ -150,6 +152,37 @@ TEST_CASE("raising the limit revives an account that was exhausted before the st
   for (int i = 0; i < 5; ++i) CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
   CHECK(!relay.relay(second, TURN_CLIENT_TO_PEER, 1));
   relay.close(second, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("a record that was written just before a kill is not written again") {
+  RunningBroker running(acme("10 kB"));
+  running.stop();
+  const auto state = running.directory() / "state";
+  {
+    auto made = plugin::MeterTable::create((state / "meters").string(), {4, 4}, 7, "relay", "boot");
+    REQUIRE(made);
+    plugin::MeterTable table = std::move(made).value();
+    auto* account = table.take_account({"acme", broker::MediaType::data, 0, ""});
+    for (const std::uint64_t octets : {100, 20}) {
+      auto* slot = table.take_allocation();
+      slot->account = static_cast<std::uint32_t>(account - table.accounts().data());
+      slot->created = 1;
+      slot->meter.charged_directions = 3;
+      slot->meter.used_octets[TURN_CLIENT_TO_PEER] = octets;
+      slot->state = plugin::SlotState::live;
+      table.close(*slot);
+    }
+    plugin::RecordWriter writer({(state / "usage.jsonl").string()});
+    const auto& first = table.allocations()[0];
+    REQUIRE(writer.append(plugin::record_of(table, first, plugin::EndReason::released), {}));
+  }
+  running.start();
+  running.stop();
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 2);
+  CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 100);
+  CHECK(nlohmann::json::parse(lines[1])["client_to_peer_octets"] == 20);
+  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == 120);
 }
 
 TEST_CASE("lowering the limit below what is used cuts at once") {
