@@ -35,7 +35,7 @@ void read_path(const ConfigTable& table, std::string_view key, std::string& out)
 
 Result<std::int64_t> parse_ttl(std::string_view text) {
   constexpr std::string_view allowed = "a duration such as \"1h\", from 60s to 365d";
-  const auto ttl_s = parse_duration_s(text);
+  auto ttl_s = parse_duration_s(text);
   if (!ttl_s) return with_allowed(ttl_s.error(), allowed);
   if (ttl_s.value() >= credential_ttl_s_min && ttl_s.value() <= credential_ttl_s_max) return ttl_s;
   return with_allowed(Error{quoted(text) + " is out of range"}, allowed);
@@ -43,7 +43,7 @@ Result<std::int64_t> parse_ttl(std::string_view text) {
 
 Result<Octets> parse_rotate_size(std::string_view text) {
   constexpr std::string_view allowed = "a size such as \"64 MB\", from 4 kB to 1 TB";
-  const auto size = parse_octets(text);
+  auto size = parse_octets(text);
   if (!size) return with_allowed(size.error(), allowed);
   if (size.value().count >= rotate_size_min && size.value().count <= rotate_size_max) return size;
   return with_allowed(Error{quoted(text) + " is out of range"}, allowed);

@@ -41,10 +41,12 @@ enum turn_log_level { TURN_LOG_DEBUG = 0, TURN_LOG_INFO = 1, TURN_LOG_WARNING = 
 
 /* What a hook decides. */
 enum turn_verdict {
-	TURN_VERDICT_DEFER = 0,   /* no opinion: coturn's own rule decides */
+	TURN_VERDICT_DEFER = 0,   /* no opinion: coturn's own rule decides; of an allocation, no later hook is called */
 	TURN_VERDICT_ALLOW = 1,   /* yes; the answer's members say how */
 	TURN_VERDICT_REJECT = 2,  /* no; the answer's error_code is sent (a STUN error code, 300..699) */
-	TURN_VERDICT_PENDING = 3  /* later: one of the complete_* services will be called with request_id */
+	TURN_VERDICT_PENDING = 3  /* later: one of the complete_* services will be called with request_id; it may be
+				   * called before the hook has returned. No response is sent meanwhile, and the
+				   * client's retransmissions are dropped */
 };
 
 /* Why an allocation ended. The host fills it from what it saw; for a cancelled one it repeats what
@@ -94,7 +96,7 @@ struct turn_address {
 struct turn_meter {
 	int64_t credit_octets;      /* what may still be relayed; transiently negative while one thread asks */
 	uint64_t used_octets[2];    /* by enum turn_direction, cumulative */
-	uint64_t used_packets[2];   /* by enum turn_direction, cumulative; RFC 6062: reads of the stream */
+	uint64_t used_packets[2];   /* by enum turn_direction, cumulative; RFC 6062: pieces of the stream */
 	uint32_t charged_directions; /* bit (1 << direction); constant while lent */
 	uint32_t reserved;
 	uint64_t reserved2[2];
@@ -125,10 +127,11 @@ struct turn_credential_request {
 };
 
 /* ALLOW carries one or more passwords, NUL-terminated; the first that matches the message's integrity
- * counts, and if none does the host answers 401. The host wipes the struct after use. */
+ * counts, and if none does the host answers 401. The host wipes the struct after use. The key is kept with
+ * the 5-tuple: the hook is called again only for a message that it does not fit. */
 struct turn_credential_answer {
 	uint32_t size;
-	uint16_t error_code;         /* with REJECT; 0 means 401 with a challenge */
+	uint16_t error_code;         /* with REJECT; 0, 401 or out of range: 401 with a challenge */
 	uint16_t passwords_count;    /* 1..TURN_PASSWORDS_MAX */
 	char passwords[TURN_PASSWORDS_MAX][TURN_PASSWORD_OCTETS_MAX];
 };
@@ -144,12 +147,13 @@ struct turn_allocation_request {
 };
 
 /* ALLOW may lend a meter (NULL: the allocation is not metered) and shorten the lifetime.
- * REJECT: 486 Allocation Quota Reached is the usual error_code (RFC 8656, section 7.2). */
+ * REJECT: 486 Allocation Quota Reached is the usual error_code (RFC 8656, section 7.2), and what is sent
+ * for one out of range. */
 struct turn_allocation_answer {
 	uint32_t size;
 	uint16_t error_code;
 	uint16_t reserved;
-	uint32_t lifetime_max_s;      /* 0: as the client asked */
+	uint32_t lifetime_max_s;      /* 0: as the client asks; it holds for every later Refresh, too */
 	struct turn_meter *meter;     /* owned by the plugin, valid until allocation_closed returns */
 	uint64_t plugin_data;         /* handed back in every later hook of this allocation */
 };
@@ -168,7 +172,8 @@ struct turn_allocation_created {
 	uint32_t lifetime_s;
 	struct turn_allocation allocation;
 	struct turn_requester requester;
-	struct turn_address relayed[2]; /* [0] IPv4 and [1] IPv6; family 0 where there is none */
+	struct turn_address relayed[2]; /* [0] IPv4 and [1] IPv6, as bound on this host (--external-ip is not
+					 * applied); family 0 where there is none */
 };
 
 struct turn_allocation_refreshed {
@@ -178,9 +183,10 @@ struct turn_allocation_refreshed {
 	struct turn_address client;   /* may have changed by mobility (RFC 8016) */
 };
 
-/* allocation_closed: exactly once for every ALLOW of allocation_wanted that carried a meter or
- * plugin_data, also when the allocation could not be created after all (created is false) and at
- * shutdown. The meter is not touched by the host afterwards. */
+/* allocation_closed: exactly once for every ALLOW of allocation_wanted, also when the allocation could not
+ * be created after all (created is false) and at shutdown. For an ALLOW by complete_allocation: once if that
+ * returned TURN_SERVICE_OK, else never. The meter (which is the last one credit_wanted gave) is not touched
+ * by the host afterwards. A client's Refresh with lifetime 0 closes within about a second. */
 struct turn_allocation_closed {
 	uint32_t size;
 	enum turn_close_reason reason;
@@ -188,7 +194,10 @@ struct turn_allocation_closed {
 	struct turn_allocation allocation;
 };
 
-/* A permission (channel 0) or a channel, with both transport addresses of the flow it opens. */
+/* A permission (channel 0) or a channel, with both transport addresses of the flow it opens. *_bound is
+ * called again, with the new lifetime, whenever it is refreshed; *_expired once, at the latest just before
+ * allocation_closed. A channel of RFC 8656 brings a permission with it. client has family 0 while a mobile
+ * allocation (RFC 8016) has no client. */
 struct turn_flow {
 	uint32_t size;
 	uint16_t channel;             /* 0x4000..0x7FFF, or 0 for a permission */
@@ -210,14 +219,20 @@ struct turn_credit_request {
 
 enum turn_credit_verdict {
 	TURN_CREDIT_GRANTED = 0,   /* credit was added (perhaps on another meter): charge again */
-	TURN_CREDIT_LATER = 1,     /* none now (rate limit, or a refill is on its way): drop, or hold a stream */
+	TURN_CREDIT_LATER = 1,     /* none now (rate limit, or a refill is on its way) */
 	TURN_CREDIT_EXHAUSTED = 2  /* none: the plugin is about to cancel the allocation */
 };
+
+/* With LATER and EXHAUSTED a datagram is not relayed. A piece of a stream (RFC 6062) is asked for again by
+ * halves, down to one octet, so that a stream ends at the octet; what is left of it is held, the sender is
+ * not read meanwhile, and every tick asks again until the allocation is closed. After GRANTED the host
+ * charges again, and asks at most four times for one packet. */
 
 struct turn_credit_answer {
 	uint32_t size;
 	uint32_t reserved;
-	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one */
+	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one.
+				       * One that was in use stays lent until allocation_closed returns. */
 };
 
 /* ---- the plugin's table --------------------------------------------------------------------------- */
@@ -242,12 +257,15 @@ struct turn_plugin {
 	const char *name;
 	const char *version;
 
-	/* [main] before anything listens; privileges not yet dropped. No thread may be started here. */
+	/* [main] before anything listens; privileges not yet dropped, the process may still fork. No thread may be
+	 * started here. NULL: the plugin takes no configuration file. */
 	bool (*configure)(const struct turn_configure *in, struct turn_configured *out);
 	/* [main] after privileges were dropped and a possible fork; relay_threads is the number of
-	 * relay_thread_start calls that have happened or will happen. On false the server stops. */
+	 * relay_thread_start calls that will follow, with indices from 0. No other hook but configure is called
+	 * before it has returned. On false the server stops, without calling stop. */
 	bool (*start)(uint32_t relay_threads);
-	/* [main] once, after every relay_thread_stop. The plugin's threads must be gone when it returns. */
+	/* [main] once, after every relay_thread_stop. The plugin's threads must be gone when it returns. Not called
+	 * when a relay thread could not be stopped: the process then ends with status 1. */
 	void (*stop)(void);
 	/* [main] SIGHUP. */
 	void (*reload)(void);
@@ -256,7 +274,7 @@ struct turn_plugin {
 	void (*relay_thread_stop)(uint32_t relay_thread);  /* [relay] after its last allocation_closed */
 	void (*relay_thread_tick)(uint32_t relay_thread);  /* [relay] about every 100 ms */
 
-	/* [relay] */
+	/* [relay] allocation_wanted NULL: every allocation is allowed, without a meter. */
 	enum turn_verdict (*credential_wanted)(const struct turn_credential_request *in,
 					       struct turn_credential_answer *out);
 	enum turn_verdict (*allocation_wanted)(const struct turn_allocation_request *in,
@@ -297,8 +315,9 @@ struct turn_host {
 	 * is ignored. */
 	enum turn_service_result (*cancel_allocation)(uint64_t allocation_id, enum turn_close_reason reason);
 
-	/* [any] Answer a PENDING request, once. Carried to the owning relay thread, copied before return.
-	 * A request that is not answered within TURN_PENDING_SECONDS_MAX is answered by the host with 500. */
+	/* [any] Answer a PENDING request, once, with DEFER, ALLOW or REJECT (answer may be NULL except for ALLOW;
+	 * of REJECT it holds the error_code). Carried to the owning relay thread, copied before return. A request
+	 * that is not answered within TURN_PENDING_SECONDS_MAX is answered by the host with 500. */
 	enum turn_service_result (*complete_credential)(uint64_t request_id, enum turn_verdict verdict,
 							const struct turn_credential_answer *answer);
 	enum turn_service_result (*complete_allocation)(uint64_t request_id, enum turn_verdict verdict,

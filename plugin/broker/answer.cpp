@@ -63,6 +63,8 @@ std::vector<AllocationStatus> Broker::allocations(const std::optional<std::strin
 }
 
 broker::Result<std::uint64_t> Broker::cut(const CutTarget& target) {
+  if (target.id.empty() && target.csp.empty() && target.client.empty())
+    return broker::Error{"name an allocation, a CSP or a client"};
   const auto count =
       plugin::cut(host_, *table_, TURN_CLOSE_CANCELLED, [&](const AllocationSlot& slot) {
         if (!target.id.empty()) return allocation_name(*table_, slot) == target.id;

@@ -21,11 +21,14 @@ std::unordered_set<std::uint64_t> continued_sequences(const MeterTable& table) {
 
 }  // namespace
 
-broker::Result<Recovered> recover(MeterTable& table, broker::LedgerStore& store,
+broker::Result<Recovered> recover(MeterTable& table, std::string_view boot_id,
+                                  broker::LedgerStore& store,
                                   const std::function<void(const UsageRecord&)>& write_record,
                                   const std::function<broker::Status()>& flush_records) {
   TableHeader& header = table.header();
   header.relay_id[sizeof header.relay_id - 1] = '\0';
+  header.boot_id[sizeof header.boot_id - 1] = '\0';
+  const bool same_boot = boot_id == header.boot_id;
   const broker::Incarnation incarnation{header.relay_id, header.incarnation};
   Recovered result;
   result.incarnation = header.incarnation;
@@ -57,7 +60,8 @@ broker::Result<Recovered> recover(MeterTable& table, broker::LedgerStore& store,
     report.limit_octets = accounts[i].limit_octets;
     report.used = totals[i].used;
     report.charged_octets = report.granted_octets = totals[i].charged_octets;
-    report.sequence = ++header.report_sequence;
+    // Not numbered: totals only grow.
+    report.sequence = same_boot ? ++header.report_sequence : 0;
     if (report.account.client.empty())
       result.octets += report.used.octets[0] + report.used.octets[1];
     reports.push_back(std::move(report));

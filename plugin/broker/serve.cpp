@@ -127,11 +127,12 @@ void Broker::serve_credit() {
   book_->for_each([&](Account& account) {
     if (!account.refill_asked.load()) return;
     const Stage stage = account.stage.load();
-    if (stage != Stage::open && stage != Stage::last) {
+    const bool dry = account.refused_octets.load() != 0;
+    // Asked again while the answer to the first time was on its way: there is enough by now.
+    const bool enough = !dry && account.pool.load() >= account.low_water.load();
+    if (enough || (stage != Stage::open && stage != Stage::last))
       account.refill_asked.store(false);
-      return;
-    }
-    if (account.refused_octets.load() != 0)
+    else if (dry)
       exhausted = settler_->resolve_dry(account) || exhausted;
     else
       low.push_back(&account);

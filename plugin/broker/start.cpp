@@ -1,5 +1,6 @@
 // Start and stop of the broker (broker.h).
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "broker/broker.h"
 #include "broker/recovery.h"
 #include "config_files.h"
+#include "records/recorded.h"
 #include "sqlite/sqlite_ledger.h"
 
 namespace plugin {
@@ -105,14 +107,20 @@ broker::Status Broker::settle_earlier() {
     return broker::Nothing{};
   }
   const auto now = std::chrono::steady_clock::now();
+  const auto recorded =
+      recorded_allocations(state_dir_->resolve(config_->records.path),
+                           fmt::format("{:016x}", table.value().header().incarnation));
   auto recovered = recover(
-      table.value(), *store_,
+      table.value(), boot_id(), *store_,
       [&](const UsageRecord& record) {
+        if (recorded.contains(record.allocation)) return;
         if (auto status = records_->append(record, now); !status)
           host_.error("usage records: {}", status.error().message);
       },
       [&] { return records_->finish(); });
-  if (!recovered) return with_name("settling the earlier run", recovered.error());
+  if (!recovered)
+    return broker::Error{"cannot settle the earlier run from " + path + ": " +
+                         recovered.error().message};
   host_.warning(
       "the earlier run did not end properly: settled {} octets, {} allocations were cut off",
       recovered.value().octets, recovered.value().records);
@@ -199,6 +207,7 @@ void Broker::stop() {
   stop_asked_.store(true);
   inbox_.wake();
   if (thread_.joinable()) thread_.join();
+  state_dir_.reset();  // another relay may have it now
 }
 
 void Broker::finish() {

@@ -30,7 +30,7 @@
 namespace plugin {
 
 /// Keeps the broker thread from spending more than some tens of milliseconds on one answer.
-inline constexpr std::size_t list_rows_max = 10'000;
+inline constexpr std::size_t list_rows_max = 5'000;
 
 [[nodiscard]] http::Json usage_json(std::span<const AccountStatus> accounts);
 [[nodiscard]] http::Json allocations_json(std::span<const AllocationStatus> allocations);

@@ -14,7 +14,7 @@
 
 namespace plugin {
 
-inline constexpr char table_magic[8] = {'T', 'B', 'M', 'E', 'T', 'E', 'R', '\n'};
+inline constexpr std::uint64_t table_magic = 0x0a52'4554'454d'4254;  // "TBMETER\n" as the file shows it
 inline constexpr std::uint32_t table_version = 1;
 inline constexpr std::uint32_t no_slot = UINT32_MAX;
 
@@ -77,8 +77,7 @@ struct alignas(64) AllocationSlot {
   std::uint8_t continued;  ///< a later slot has taken over: no record of its own
   std::uint8_t close_reason;
   std::uint8_t name_length;
-  std::uint8_t swept;  ///< broker thread: unused since the last sweep
-  std::uint8_t reserved[6];
+  std::uint8_t reserved[7];
   char name[broker::client_name_octets_max];
 };
 
@@ -93,7 +92,7 @@ struct FoldIntent {
 };
 
 struct alignas(64) TableHeader {
-  char magic[8];
+  std::atomic<std::uint64_t> magic;  ///< stored last: a file without it was never used
   std::uint32_t version;
   std::uint32_t header_octets;
   std::uint32_t account_octets;

@@ -66,9 +66,7 @@ broker::Result<MeterTable> MeterTable::create(const std::string& path, Size size
   header.incarnation = incarnation;
   copy_text(header.relay_id, relay_id);
   copy_text(header.boot_id, boot_id);
-  // The magic comes last: a file without it was never used.
-  std::atomic_thread_fence(std::memory_order_release);
-  std::memcpy(header.magic, table_magic, sizeof table_magic);
+  header.magic.store(table_magic, std::memory_order_release);
   return table;
 }
 
@@ -78,7 +76,7 @@ broker::Result<MeterTable> MeterTable::open(const std::string& path) {
   if (file.value().size() < accounts_offset())
     return broker::Error{path + " is too short for a meter table"};
   const auto& header = *reinterpret_cast<const TableHeader*>(file.value().data());
-  if (std::memcmp(header.magic, table_magic, sizeof table_magic) != 0)
+  if (header.magic.load(std::memory_order_acquire) != table_magic)
     return broker::Error{path + " is not a meter table"};
   if (header.version != table_version || header.header_octets != sizeof(TableHeader) ||
       header.account_octets != sizeof(AccountSlot) ||
@@ -157,7 +155,7 @@ AllocationSlot* MeterTable::take_allocation() {
   slot->client = turn_address{};
   std::fill_n(slot->relayed, 2, turn_address{});
   slot->transport = slot->created = slot->continued = slot->close_reason = 0;
-  slot->name_length = slot->swept = 0;
+  slot->name_length = 0;
   return slot;
 }
 

@@ -4,7 +4,8 @@
 #   need_packages GROUP...      the groups of scripts/lib/packages, installed where missing
 #   build_preset NAME [TARGET...]  configure when needed, build
 #
-# Where every package is there already, nothing asks the network.
+# Where every package is there already, nothing asks the network. COTURN_TARBALL=FILE in the environment
+# saves the download of coturn's source, too.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 program=scripts/$(basename "$0")
@@ -96,17 +97,19 @@ binary_dir() { # PRESET
 }
 
 build_preset() { # NAME [TARGET...]
-  local preset=$1 log began=$SECONDS
+  local preset=$1 log began=$SECONDS tarball=
   shift
   local build
   build=$(binary_dir "$preset")
   log=$build/build.log
+  [ -z "${COTURN_TARBALL-}" ] || tarball=$(realpath "$COTURN_TARBALL")
   mkdir -p "$build"
   say "building the preset $preset in ${build#"$root"/}"
   {
     [ -f "$build/build.ninja" ] ||
-      (cd "$root" && cmake --preset "$preset" ${COTURN_TARBALL:+"-DCOTURN_TARBALL=$COTURN_TARBALL"})
-  } >"$log" 2>&1 && cmake --build "$build" ${1:+--target "$@"} >>"$log" 2>&1 || {
+      (cd "$root" && cmake --preset "$preset" ${tarball:+"-DCOTURN_TARBALL=$tarball"})
+  } >"$log" 2>&1 &&
+    (cd "$root" && cmake --build --preset "$preset" ${1:+--target "$@"}) >>"$log" 2>&1 || {
     grep -E -A 12 'error|Error|FAILED' "$log" | head -n 60 >&2 || tail -n 30 "$log" >&2
     say "the preset $preset does not build; all of it: $log"
     return 1

@@ -137,8 +137,8 @@ bool FakeRelay::relay(FakeAllocation& allocation, turn_direction direction, std:
     wanted.allocation = {sizeof wanted.allocation, thread_, allocation.id, 0, allocation.meter};
     turn_credit_answer answer{sizeof answer, 0, allocation.meter};
     const auto verdict = broker_.relay_side().credit_wanted(wanted, answer);
-    allocation.meter = answer.meter;
     if (verdict != TURN_CREDIT_GRANTED) return false;
+    allocation.meter = answer.meter;
   }
   return false;
 }
@@ -162,6 +162,7 @@ RunningBroker::RunningBroker(const std::string& csp_toml, std::int64_t unix_s) :
 
 RunningBroker::~RunningBroker() {
   broker_.reset();
+  ended_.clear();
   std::filesystem::remove_all(directory_);
 }
 
@@ -187,7 +188,7 @@ void RunningBroker::start() {
 
 void RunningBroker::stop() {
   broker_->stop();
-  broker_.reset();
+  ended_.push_back(std::move(broker_));
 }
 
 std::vector<std::string> RunningBroker::records() const {

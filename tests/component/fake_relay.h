@@ -115,6 +115,7 @@ class RunningBroker {
  private:
   std::filesystem::path directory_;
   std::unique_ptr<plugin::Broker> broker_;
+  std::vector<std::unique_ptr<plugin::Broker>> ended_;  ///< a FakeRelay may still name one
 };
 
 /// A CSP-minted username and its password.

@@ -14,8 +14,9 @@ using turntest::Outcome;
 
 constexpr std::size_t opening_max = 64;
 constexpr std::size_t events_max = 256;
-/// coturn keeps a released allocation for a second; a new client may meet such a 5-tuple.
-constexpr int attempts_max = 8;
+/// coturn keeps a released allocation for a second; a new client may meet such a 5-tuple. One
+/// attempt per sweep: these are two seconds.
+constexpr int attempts_max = 100;
 constexpr int allocation_mismatch = 437;
 constexpr std::uint32_t lifetime_s = 600;
 constexpr Milliseconds sweep_interval{20};
@@ -127,10 +128,7 @@ void AllocationPool::poll(std::chrono::nanoseconds wait) {
     Leg& leg = legs_[id];
     if (leg.ended) continue;
     leg.client->poll();
-    if (leg.client->closed())
-      end(leg, "closed");
-    else if (leg.reopen)
-      connect(leg);
+    if (leg.client->closed()) end(leg, "closed");
   }
   const TimePoint now = Clock::now();
   if (now >= next_sweep_) {
@@ -142,6 +140,8 @@ void AllocationPool::poll(std::chrono::nanoseconds wait) {
 void AllocationPool::sweep(TimePoint now) {
   for (Leg& leg : legs_) {
     if (!leg.client || leg.ended) continue;
+    if (leg.reopen) connect(leg);
+    if (leg.ended) continue;
     if (!leg.client->idle()) leg.client->advance(now);
     if (leg.alive() && leg.client->closed()) end(leg, "closed");
     if (leg.alive() && now >= leg.next_keepalive) keep_alive(leg, now);

@@ -24,14 +24,10 @@ using turntest::Outcome;
 using turntest::TimePoint;
 using turntest::TurnClient;
 
-/// Below the range that relays take relayed ports from by default.
-constexpr std::uint16_t client_port_min = 32768, client_port_max = 49151;
-constexpr int bind_attempts_max = 64;
 constexpr std::chrono::milliseconds sweep_interval{20};
 constexpr int buffer_octets = 64 << 10;
 
 struct SharedCycles {
-  std::atomic<std::uint32_t> next_port{0};
   std::atomic<std::size_t> next_user{0};
   std::atomic<std::uint64_t> completed{0};
   std::atomic<bool> stop{false};
@@ -143,25 +139,11 @@ class CycleRunner {
     turntest::ClientOptions options = options_.client_options(shared_.next_user++);
     options.buffer_octets = buffer_octets;
     options.reset_on_close = true;
-    const bool datagrams = options.transport == turntest::TransportKind::udp ||
-                           options.transport == turntest::TransportKind::dtls;
-    for (int attempt = 0; attempt < bind_attempts_max; ++attempt) {
-      if (datagrams) {
-        Address local;
-        local.family = options.server.family;
-        local.port = static_cast<std::uint16_t>(
-            client_port_min + shared_.next_port++ % (client_port_max - client_port_min + 1));
-        options.local = local;
-      }
-      try {
-        return std::make_unique<TurnClient>(options);
-      } catch (const std::system_error& error) {
-        if (!datagrams || error.code() != std::errc::address_in_use) return nullptr;
-      } catch (const std::runtime_error&) {
-        return nullptr;
-      }
+    try {
+      return std::make_unique<TurnClient>(options);
+    } catch (const std::runtime_error&) {
+      return nullptr;
     }
-    return nullptr;
   }
 
   const Options& options_;
@@ -175,7 +157,6 @@ class CycleRunner {
 
 int run_cycles(const Options& options) {
   SharedCycles shared;
-  shared.next_port = std::random_device{}();
   shared.peer = options.peer_address().with_port(9);
   const auto seconds = [](double s) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));

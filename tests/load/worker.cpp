@@ -15,6 +15,10 @@ using turntest::Milliseconds;
 
 constexpr std::uint64_t packets_per_turn_max = 256;
 constexpr std::uint64_t burst_max = 32;
+/// More than are sent in a turn, lest an overload fills our own buffer and looks like the relay's
+/// delay.
+constexpr std::size_t batches_per_turn_max = 16;
+static_assert(batches_per_turn_max * DatagramBatch::messages_max > packets_per_turn_max);
 constexpr std::uint64_t window_packets_max = 1024;  ///< of a worker, whatever --window says
 constexpr Milliseconds probe_interval{50};
 constexpr Milliseconds drain_silence{200}, drain_max{3000}, release_max{3000};
@@ -159,6 +163,11 @@ Leg* Worker::sender_of(ByteView payload, const sockaddr_storage& from) {
 }
 
 void Worker::take_at_peer() {
+  for (std::size_t batch = 0; batch < batches_per_turn_max; ++batch)
+    if (take_batch_at_peer() < DatagramBatch::messages_max) break;
+}
+
+std::size_t Worker::take_batch_at_peer() {
   DatagramBatch& batch = DatagramBatch::of_this_thread();
   const std::size_t count = batch.receive(peer_.get(), true);
   for (std::size_t i = 0; i < count; ++i) {
@@ -174,6 +183,7 @@ void Worker::take_at_peer() {
                          payload);
   }
   if (options_.direction == Direction::echo) result_.to_client.sent += peer_sender_.flush();
+  return count;
 }
 
 void Worker::note(DirectionResult& direction, Leg& leg, ByteView payload) {

@@ -66,6 +66,7 @@ class Worker {
   void flush_clients();
   void choose_turns();
   void take_at_peer();
+  std::size_t take_batch_at_peer();
   /// The allocation that relayed it; null for a packet that is not of this run.
   Leg* sender_of(turntest::ByteView payload, const sockaddr_storage& from);
   void note(DirectionResult& direction, Leg& leg, turntest::ByteView payload);

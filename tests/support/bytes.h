@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ostream>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,10 @@ struct TrafficCount {
   }
   friend bool operator==(const TrafficCount&, const TrafficCount&) = default;
 };
+
+inline std::ostream& operator<<(std::ostream& out, const TrafficCount& count) {
+  return out << count.octets << " octets in " << count.packets << " packets";
+}
 
 /// Deadlines never use the wall clock.
 using Clock = std::chrono::steady_clock;

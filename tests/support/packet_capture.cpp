@@ -17,7 +17,7 @@ namespace turntest {
 namespace {
 
 constexpr std::size_t ports_max = 64;
-/// Ethernet, IPv6 and UDP headers, and the marker behind them.
+/// Ethernet, IPv4 with options or IPv6, and UDP headers; never the payload.
 constexpr int snapshot_octets = 128;
 constexpr int hand_over_ms = 10;
 constexpr std::size_t ethernet_octets = 14, udp_octets = 8;
@@ -29,7 +29,6 @@ struct PcapClose {
 struct Datagram {
   Flow flow;
   std::size_t payload_octets = 0;
-  ByteView seen_payload;  ///< as much as the snapshot holds
 };
 
 /// nullopt for anything but a whole UDP datagram with plain headers.
@@ -59,7 +58,6 @@ std::optional<Datagram> parse_packet(ByteView packet) {
   const std::size_t size = load_u16(udp, 4);
   if (size < udp_octets) return std::nullopt;
   datagram.payload_octets = size - udp_octets;
-  datagram.seen_payload = udp.subspan(udp_octets);
   return datagram;
 }
 
@@ -74,8 +72,8 @@ struct PacketCapture::Capture {
   Event changed;
   mutable std::mutex mutex;
   std::map<Flow, TrafficCount> flows;  ///< guarded by mutex
-  std::uint32_t marker_seen = 0;       ///< guarded by mutex
-  std::uint32_t marker_sent = 0;       ///< guarded by mutex
+  std::uint64_t markers_seen = 0;      ///< guarded by mutex
+  std::uint64_t markers_sent = 0;      ///< guarded by mutex
   std::thread thread;
 
   void open(const std::vector<std::uint16_t>& ports, int buffer_octets);
@@ -129,8 +127,8 @@ void PacketCapture::Capture::take(ByteView packet) {
   const std::lock_guard lock(mutex);
   if (datagram->flow != marker)
     flows[datagram->flow] += {datagram->payload_octets, 1};
-  else if (datagram->seen_payload.size() >= 4)
-    marker_seen = load_u32(datagram->seen_payload, 0);
+  else
+    ++markers_seen;
 }
 
 PacketCapture::PacketCapture(std::vector<std::uint16_t> ports, int buffer_octets)
@@ -156,23 +154,20 @@ PacketCapture::~PacketCapture() {
 }
 
 void PacketCapture::drain(Milliseconds timeout) {
-  std::uint32_t wanted = 0;
-  {
-    const std::lock_guard lock(capture_->mutex);
-    wanted = ++capture_->marker_sent;
-  }
-  std::uint8_t octets[4];
-  store_u32(octets, wanted);
   const SocketAddress to(capture_->marker.destination);
-  if (::sendto(capture_->marker_from.get(), octets, sizeof octets, 0, to.get(), to.size) < 0)
-    throw_errno("cannot send the capture's marker to", capture_->marker.destination);
-  const bool seen = wait_until(
-      timeout,
-      [&] {
-        const std::lock_guard lock(capture_->mutex);
-        return capture_->marker_seen >= wanted;
-      },
-      &capture_->changed);
+  std::uint64_t wanted = 0;
+  on_every_cpu([&] {
+    if (::sendto(capture_->marker_from.get(), "", 0, 0, to.get(), to.size) < 0) return;
+    const std::lock_guard lock(capture_->mutex);
+    wanted = ++capture_->markers_sent;
+  });
+  const bool seen = wanted != 0 && wait_until(
+                                       timeout,
+                                       [&] {
+                                         const std::lock_guard lock(capture_->mutex);
+                                         return capture_->markers_seen >= wanted;
+                                       },
+                                       &capture_->changed);
   if (!seen) throw std::runtime_error("the capture did not see its own marker in time");
 }
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int port_min = 10000;
 constexpr int tries_max = 2000;
+constexpr std::uint32_t client_port_min = 32768, client_ports = 16384, client_port_stride = 6151;
 
 int ephemeral_begin() {
   int begin = 32768;
@@ -74,6 +76,13 @@ PortLease::PortLease() {
     return;
   }
   throw std::runtime_error("no free port below the ephemeral range");
+}
+
+std::uint16_t next_client_port() {
+  static std::atomic<std::uint32_t> next{std::random_device{}()};
+  // An odd stride visits every port of a power of two once, and keeps neighbours apart: another
+  // process that begins among ours soon meets a port that we did not take.
+  return static_cast<std::uint16_t>(client_port_min + next++ * client_port_stride % client_ports);
 }
 
 std::uint16_t free_port() { return PortLease().port(); }

@@ -24,6 +24,12 @@ class PortLease {
   Descriptor lock_;
 };
 
+/// Ports for datagram clients, 32768 .. 49151 in turn from a random one: below the range that
+/// relays take relayed ports from, and not used again by this process before 16 384 others were. A
+/// server remembers a 5-tuple for as long as the allocation lives, so a random port might meet an
+/// old one.
+[[nodiscard]] std::uint16_t next_client_port();
+
 /// A port that is free now, without a lease: for the odd server of a short test.
 [[nodiscard]] std::uint16_t free_port();
 

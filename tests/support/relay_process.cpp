@@ -54,6 +54,12 @@ ChildOptions make_command(const RelayOptions& options, const std::filesystem::pa
   }
   command.arguments.insert(command.arguments.end(), options.arguments.begin(),
                            options.arguments.end());
+  if (!options.wrapper.empty()) {
+    command.arguments.insert(command.arguments.begin(), options.binary.string());
+    command.arguments.insert(command.arguments.begin(), options.wrapper.begin() + 1,
+                             options.wrapper.end());
+    command.program = options.wrapper.front();
+  }
   return command;
 }
 
@@ -89,7 +95,7 @@ ClientOptions RelayProcess::client_options(TransportKind transport, int family,
 
 bool RelayProcess::wait_answers(TimePoint deadline) {
   // UDP is served by the relay threads, TCP by the listener: both must be up, for both families.
-  for (const TransportKind transport : {TransportKind::udp, TransportKind::tcp}) {
+  for (const TransportKind transport : options_.awaited) {
     for (const int family : {4, 6}) {
       ClientOptions options = client_options(transport, family);
       options.timeout = Milliseconds(300);

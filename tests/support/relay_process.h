@@ -30,6 +30,10 @@ struct RelayOptions {
   std::string secret = "test-secret";
   std::string realm = "relay.test";
   std::map<std::string, std::string> environment;
+  /// A program and its options to run the relay under: {"/usr/bin/valgrind", "--tool=callgrind"}.
+  std::vector<std::string> wrapper;
+  /// The relay counts as started when these answer Binding over IPv4 and IPv6.
+  std::vector<TransportKind> awaited{TransportKind::udp, TransportKind::tcp};
   Milliseconds start_timeout{15000};
 };
 

@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <thread>
 
 namespace turntest {
 
@@ -47,6 +50,19 @@ std::uint64_t kernel_drops(int descriptor) {
 bool wait_for(int descriptor, short events, TimePoint deadline) {
   pollfd entry{descriptor, events, 0};
   return ::poll(&entry, 1, poll_timeout_ms(deadline)) > 0;
+}
+
+void on_every_cpu(const std::function<void()>& function) {
+  // A thread of its own, so that the caller's affinity stays as it is.
+  std::thread([&function] {
+    const long processors = ::sysconf(_SC_NPROCESSORS_CONF);
+    for (long cpu = 0; cpu < std::min<long>(processors, CPU_SETSIZE); ++cpu) {
+      cpu_set_t only;
+      CPU_ZERO(&only);
+      CPU_SET(static_cast<std::size_t>(cpu), &only);
+      if (::sched_setaffinity(0, sizeof only, &only) == 0) function();
+    }
+  }).join();
 }
 
 bool raise_descriptor_limit(std::size_t wanted) {

@@ -3,6 +3,7 @@
 // address.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "support/address.h"
@@ -25,6 +26,11 @@ bool wait_for(int descriptor, short events, TimePoint deadline);
 
 /// Throws std::system_error with errno and "what: ADDRESS".
 [[noreturn]] void throw_errno(std::string_view what, const Address& address);
+
+/// Calls `function` once on each processor that it may run on, one after the other. The loopback
+/// interface keeps the order of packets for each processor only, so what a marker is to follow may
+/// have been sent on any.
+void on_every_cpu(const std::function<void()>& function);
 
 /// Raises the soft limit of open files to at least `wanted`, the hard one too where allowed.
 /// False when that many are not to be had.

@@ -72,7 +72,6 @@ class StunBuilder {
  private:
   void set_length(std::size_t attributes_octets);
   Bytes message_;
-  TransactionId id_;
 };
 
 struct StunError {

@@ -16,8 +16,7 @@ std::uint32_t message_type(StunMethod method, StunClass message_class) {
 
 }  // namespace
 
-StunBuilder::StunBuilder(StunMethod method, StunClass message_class, const TransactionId& id)
-    : id_(id) {
+StunBuilder::StunBuilder(StunMethod method, StunClass message_class, const TransactionId& id) {
   message_.reserve(256);
   message_.resize(stun_header_octets);
   store_u16(message_.data(), message_type(method, message_class));

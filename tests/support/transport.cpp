@@ -9,12 +9,15 @@
 #include <system_error>
 
 #include "support/dtls_transport.h"
+#include "support/ports.h"
 #include "support/socket_setup.h"
 #include "support/stream_transport.h"
 #include "support/udp_transport.h"
 
 namespace turntest {
 namespace {
+
+constexpr int client_ports_tried_max = 256;
 
 void connect_until(const Descriptor& socket, const Address& server, TimePoint deadline) {
   const SocketAddress address(server);
@@ -29,6 +32,21 @@ void connect_until(const Descriptor& socket, const Address& server, TimePoint de
   ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   errno = error;
   if (error != 0) throw_errno("cannot connect to", server);
+}
+
+/// A datagram socket on a port that this process has not used lately.
+Descriptor make_datagram_socket(int family) {
+  for (int attempt = 0; attempt < client_ports_tried_max; ++attempt) {
+    Address local;
+    local.family = static_cast<std::uint8_t>(family);
+    local.port = next_client_port();
+    try {
+      return make_socket(SOCK_DGRAM, family, local);
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::address_in_use) throw;
+    }
+  }
+  return make_socket(SOCK_DGRAM, family, std::nullopt);  // the kernel's choice
 }
 
 }  // namespace
@@ -62,7 +80,9 @@ std::unique_ptr<Transport> open_transport(const TransportOptions& options) {
   const bool datagrams = options.kind == TransportKind::udp || options.kind == TransportKind::dtls;
   const TimePoint deadline = Clock::now() + options.timeout;
   Descriptor socket =
-      make_socket(datagrams ? SOCK_DGRAM : SOCK_STREAM, options.server.family, options.local);
+      datagrams && !options.local
+          ? make_datagram_socket(options.server.family)
+          : make_socket(datagrams ? SOCK_DGRAM : SOCK_STREAM, options.server.family, options.local);
   if (datagrams) {
     set_buffers(socket, options.buffer_octets);
   } else {

@@ -25,7 +25,7 @@ inline constexpr std::array<TransportKind, 4> all_transports{
 struct TransportOptions {
   TransportKind kind = TransportKind::udp;
   Address server;
-  std::optional<Address> local;  ///< port 0: any
+  std::optional<Address> local;  ///< port 0: the kernel's choice; none: see next_client_port()
   Milliseconds timeout{5000};    ///< to connect and shake hands
   int buffer_octets =
       16 << 20;  ///< SO_RCVBUF and SO_SNDBUF, beyond the system's limit where allowed

@@ -24,20 +24,38 @@ UdpPeer::UdpPeer(Mode mode, const Address& local)
 }
 
 UdpPeer::~UdpPeer() {
+  stopping_ = true;
   ::eventfd_write(stop_.get(), 1);
   thread_.join();
 }
 
 void UdpPeer::run() {
   DatagramBatch& batch = DatagramBatch::of_this_thread();
-  pollfd entries[2] = {{socket_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
-  while (entries[1].revents == 0) {
-    const std::size_t count = batch.receive(socket_.get(), true);
-    if (count != 0)
-      take_batch(count);
-    else
-      ::poll(entries, 2, -1);
+  pollfd entries[3] = {
+      {socket_.get(), POLLIN, 0}, {marker_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+  while (!stopping_) {
+    // What reached socket_ before a marker reached marker_ is taken before the marker counts.
+    const std::uint64_t markers = take_markers();
+    for (std::size_t count = 1; count != 0 && !stopping_;) {
+      count = batch.receive(socket_.get(), true);
+      if (count != 0) take_batch(count);
+    }
+    if (markers != 0) {
+      {
+        const std::lock_guard lock(mutex_);
+        markers_seen_ += markers;
+      }
+      changed_.notify();
+    }
+    ::poll(entries, 3, -1);
   }
+}
+
+std::uint64_t UdpPeer::take_markers() {
+  std::uint64_t markers = 0;
+  char ignored = 0;
+  while (::recv(marker_.get(), &ignored, 1, MSG_DONTWAIT) >= 0) ++markers;
+  return markers;
 }
 
 void UdpPeer::take_batch(std::size_t count) {
@@ -49,14 +67,9 @@ void UdpPeer::take_batch(std::size_t count) {
     handler = handler_;
   }
   TrafficCount received;
-  std::uint64_t markers = 0;
   std::array<Address, DatagramBatch::messages_max> senders;
   for (std::size_t i = 0; i < count; ++i) {
     senders[i] = Address::from_sockaddr(batch.sender(i));
-    if (senders[i] == marker_address_) {
-      ++markers;
-      continue;
-    }
     const ByteView payload = batch.datagram(i);
     received += {payload.size(), 1};
     if (handler) handler(senders[i], payload);
@@ -69,11 +82,9 @@ void UdpPeer::take_batch(std::size_t count) {
   {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < count; ++i)
-      if (senders[i] != marker_address_)
-        received_from_[senders[i]] += {batch.datagram(i).size(), 1};
+      received_from_[senders[i]] += {batch.datagram(i).size(), 1};
     received_ += received;
     sent_ += echoed;
-    markers_seen_ += markers;
   }
   changed_.notify();
 }
@@ -145,20 +156,20 @@ bool UdpPeer::wait_received_octets(std::uint64_t octets, Milliseconds timeout) {
 }
 
 bool UdpPeer::settle(Milliseconds timeout) {
-  const SocketAddress to(address_);
+  const SocketAddress to(marker_address_);
   std::uint64_t wanted = 0;
-  {
+  on_every_cpu([&] {
+    if (::sendto(marker_.get(), "", 0, 0, to.get(), to.size) < 0) return;
     const std::lock_guard lock(mutex_);
     wanted = ++markers_sent_;
-  }
-  if (::sendto(marker_.get(), "", 0, 0, to.get(), to.size) < 0) return false;
-  return wait_until(
-      timeout,
-      [&] {
-        const std::lock_guard lock(mutex_);
-        return markers_seen_ >= wanted;
-      },
-      &changed_);
+  });
+  return wanted != 0 && wait_until(
+                            timeout,
+                            [&] {
+                              const std::lock_guard lock(mutex_);
+                              return markers_seen_ >= wanted;
+                            },
+                            &changed_);
 }
 
 std::uint64_t UdpPeer::kernel_drops() const { return turntest::kernel_drops(socket_.get()); }

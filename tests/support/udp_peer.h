@@ -51,15 +51,17 @@ class UdpPeer {
 
  private:
   void run();
+  std::uint64_t take_markers();
   void take_batch(std::size_t count);
 
   const Mode mode_;
   Descriptor socket_;
-  Descriptor marker_;  ///< sends to socket_; what comes from here is not traffic
+  Descriptor marker_;  ///< sends to itself, see settle()
   Descriptor stop_;    ///< eventfd
   Address address_;
   Address marker_address_;
   Event changed_;
+  std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;
   TrafficCount received_, sent_;                             ///< guarded by mutex_
   std::unordered_map<Address, TrafficCount> received_from_;  ///< guarded by mutex_

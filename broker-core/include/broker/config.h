@@ -1,37 +1,37 @@
 // The broker's configuration as typed, validated values.
 // Owner: immutable once built; shared by pointer as one whole. Threads: any.
 //
-// The file is TOML. Every key but `volume` and `period` may be left out; an unknown one is an
-// error.
+// The file is TOML. Every key but `volume` and `period` may be left out; an unknown one is an error.
 //
 //   [broker]
-//   realm           realm of the credentials, 1 .. 127 octets; turnserver.conf's when left out
-//   default_csp     CSP that users of coturn's own mechanisms are metered under, as media type
-//   `data`;
-//                   it needs a quota for that. Such users are refused when left out
-//   secret          signs client ids, 16 .. 1024 octets. Without any, none can be issued: then each
-//   secrets         CSP needs a secret of its own, or must be default_csp. More than one for
-//   secret_file     rotation, at most 8; they count in the order secret, secrets, secret_file,
-//   secrets_files   secrets_files, the newest first. A file has one secret per line that is not
-//   empty strict_expiry   true: a credential's expiry ends its allocations credential_ttl  of
-//   issued credentials, "60s" .. "365d" state_dir       where the broker keeps its files
-//   control_socket  Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
-//   include         pattern or array of patterns of files with more [csp.*] tables, and nothing
-//   else [broker.store]    path [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
+//   realm             realm of the credentials, 1 .. 127 octets; turnserver.conf's when left out
+//   default_csp       CSP that users of coturn's own mechanisms are metered under, as media type `data`;
+//                     it needs a quota for that. Such users are refused when left out
+//   secret            signs client ids, 16 .. 1024 octets. Without any, none can be issued: then each
+//   secrets           CSP needs a secret of its own, or must be default_csp. More than one for
+//   secret_file       rotation, at most 8; they count in the order secret, secrets, secret_file,
+//   secrets_files     secrets_files, the newest first. A file has one secret per line that is not empty
+//   strict_expiry     true: a credential's expiry ends its allocations
+//   credential_ttl    of issued credentials, "60s" .. "365d"
+//   state_dir         where the broker keeps its files
+//   control_socket    Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
+//   include           pattern or array of patterns of files with more [csp.*] tables, and nothing else
+//   [broker.store]    path
+//   [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
 //   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)
 //   [relay]
-//   id              of this relay in the ledger and in client ids
-//   urls            array of at most 32 turn: or turns: URIs that clients get
-//   [csp.ID]        ID is 1 .. 63 of a-z 0-9 _ . - with a letter or digit first
-//   name            for people, 1 .. 256 octets
+//   id                of this relay in the ledger and in client ids
+//   urls              array of at most 32 turn: or turns: URIs that clients get
+//   [csp.ID]          ID is 1 .. 63 of a-z 0-9 _ . - with a letter or digit first
+//   name              for people, 1 .. 256 octets
 //   secret, secrets, secret_file, secrets_files    as above; for credentials the CSP mints itself
 //   [csp.ID.quota.MEDIA]  MEDIA is audio, video or data; a CSP needs at least one
-//   volume          octets per period, such as "500 GB"; "0 B" lets nothing pass. Required
-//   period          "month", "day" or "total"; the boundaries are UTC. Required
-//   charge          "both", "client_to_peer" or "peer_to_client"
-//   rate            of one allocation, such as "2 Mbit/s"; unlimited when left out
-//   allocations     at once, 1 .. 1'048'576; unlimited when left out
-//   per_client      volume of one client name in one period, at most `volume`
+//   volume            octets per period, such as "500 GB"; "0 B" lets nothing pass. Required
+//   period            "month", "day" or "total"; the boundaries are UTC. Required
+//   charge            "both", "client_to_peer" or "peer_to_client"
+//   rate              of one allocation, such as "2 Mbit/s"; unlimited when left out
+//   allocations       at once, 1 .. 1'048'576; unlimited when left out
+//   per_client        volume of one client name in one period, at most `volume`
 #pragma once
 
 #include <cstddef>

@@ -253,6 +253,30 @@ TEST_CASE("a burst is relayed without loss on our side") {
   CHECK(client.kernel_drops() == 0);
 }
 
+TEST_CASE("the capture and the peer lose nothing of a burst") {
+  const int family = GENERATE(4, 6);
+  UdpPeer from(UdpPeer::Mode::sink, Address::loopback(family));
+  UdpPeer to(UdpPeer::Mode::sink, Address::loopback(family));
+  PacketCapture capture({to.address().port}, 64 << 20);
+  REQUIRE(from.send_many(to.address(), Bytes(1200, 7), 20'000) == 20'000);
+  REQUIRE(to.settle());
+  capture.drain();
+  CHECK(to.received() == TrafficCount{20'000 * 1200, 20'000});
+  CHECK(capture.between(from.address(), to.address()) == to.received());
+  CHECK(capture.sent_to(to.address()) == to.received());
+  CHECK(capture.sent_from(to.address()) == TrafficCount{});
+  CHECK(capture.drops() == 0);
+}
+
+TEST_CASE("a relay can run under another program") {
+  RelayOptions options;
+  options.wrapper = {"/usr/bin/env", "TURNTEST_WRAPPED=1"};
+  options.awaited = {TransportKind::udp};
+  const RelayProcess relay(options);
+  TurnClient client(relay.client_options());
+  CHECK(client.allocate());
+}
+
 TEST_CASE("a killed relay is noticed, and restarts on the same ports") {
   RelayProcess relay;
   const Address address = relay.address(TransportKind::udp);

@@ -11,14 +11,6 @@
 
 #include "support/wait_until.h"
 
-namespace turntest {
-
-std::ostream& operator<<(std::ostream& out, const TrafficCount& count) {
-  return out << count.octets << " octets in " << count.packets << " packets";
-}
-
-}  // namespace turntest
-
 namespace exact {
 
 using nlohmann::json;

@@ -13,10 +13,6 @@
 #include "support/bytes.h"
 #include "support/packet_capture.h"
 
-namespace turntest {
-std::ostream& operator<<(std::ostream& out, const TrafficCount& count);
-}
-
 namespace exact {
 
 /// What any test waits for something that will happen.

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""A metered relay on loopback until Ctrl-C; called by scripts/run. Arguments go to turnserver."""
+import pathlib
+import secrets
+import signal
+import sys
+import tempfile
+
+import relay
+from relay import Failed
+
+QUOTAS = """# Yours to edit: a change counts within a second, without a restart.
+[csp.demo]
+name = "Demo"
+
+[csp.demo.quota.audio]
+volume = "1 GB"
+period = "day"
+
+[csp.demo.quota.video]
+volume = "10 GB"
+period = "month"
+
+[csp.demo.quota.data]
+volume = "50 MB"
+period = "total"
+"""
+
+
+def state_directory():
+    """build/demo, unless its control socket would have too long a name for a socket."""
+    wanted = relay.BUILD / "demo"
+    if len(str(wanted / "state/control.sock")) <= relay.UNIX_PATH_MAX:
+        wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return wanted
+    return pathlib.Path(tempfile.mkdtemp(prefix="turnbroker-demo-"))
+
+
+def write_configuration(directory, port):
+    """turnbroker.toml anew, with this run's port; the secret and the quotas only once."""
+    secret = directory / "secret"
+    if not secret.exists():
+        relay.write_private(secret, secrets.token_urlsafe(32) + "\n")
+    quotas = directory / "csp.d/demo.toml"
+    if not quotas.exists():
+        quotas.parent.mkdir(mode=0o700, exist_ok=True)
+        relay.write_private(quotas, QUOTAS)
+    config = directory / "turnbroker.toml"
+    text = relay.broker_config(
+        directory / "state", port, 'secret_file = "secret"\ninclude = "csp.d/*.toml"', "")
+    relay.write_private(config, f"# Written anew by every scripts/run; quotas: {quotas}\n{text}")
+    return config
+
+
+def tell(directory, config, port, ctl):
+    credentials = ctl.ask("credentials", "--csp", "demo", "--media", "data", "--client", "alice")
+    ctl_command = f"build/bin/turnbrokerctl --socket {ctl.socket_path}"
+    print(f"""
+A metered TURN relay runs on 127.0.0.1, port {port}. Ctrl-C stops it.
+
+  TURN URLs      {"  ".join(credentials["uris"])}
+  username       {credentials["username"]}
+  password       {credentials["password"]}
+  good for       {credentials["ttl"]} s, CSP demo, media type data, client alice
+
+  configuration  {config}
+  quotas         {directory}/csp.d/demo.toml
+  control socket {ctl.socket_path}
+  usage records  {directory}/state/usage.jsonl
+  log            {directory}/turnserver.log
+
+Try, from another terminal:
+
+  {ctl_command} usage
+  {ctl_command} allocations
+  {ctl_command} credentials --csp demo --media video --client bob --ttl 10m
+  build/bin/turnload --server 127.0.0.1:{port} --user '{credentials["username"]}' \\
+      --password '{credentials["password"]}' --allocations 4 --rate 5000 --until-cut --seconds 0 --progress
+""", flush=True)
+
+
+def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    directory = state_directory()
+    port = relay.free_port(3478)
+    config = write_configuration(directory, port)
+    server = relay.Relay(relay.TURNSERVER, directory, port, [
+        f"--plugin={relay.PLUGIN}", f"--plugin-config={config}", *sys.argv[1:]])
+    with server:
+        try:
+            server.wait_until_it_answers()
+            tell(directory, config, port, relay.Ctl(directory / "state/control.sock"))
+            status = server.process.wait()
+            raise Failed(f"turnserver ended with {status}:\n{server.tail()}")
+        except KeyboardInterrupt:
+            print("\nstopping", flush=True)
+            status = server.stop()
+            if status != 0:
+                raise Failed(f"turnserver ended with {status}:\n{server.tail()}") from None
+            print("stopped; everything is settled in the ledger")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(f"scripts/run: {failure}")
