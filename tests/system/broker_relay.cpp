@@ -72,7 +72,8 @@ Usage BrokerRelay::usage(std::string_view csp, std::string_view media) {
 std::vector<nlohmann::json> BrokerRelay::records() const {
   std::vector<nlohmann::json> records;
   std::ifstream file(state_dir() / "usage.jsonl");
-  for (std::string line; std::getline(file, line);)
+  // A line without its end is still being written.
+  for (std::string line; std::getline(file, line) && !file.eof();)
     if (!line.empty()) records.push_back(nlohmann::json::parse(line));
   return records;
 }
