@@ -112,7 +112,8 @@ broker::Status Broker::settle_earlier() {
           host_.error("usage records: {}", status.error().message);
       },
       [&] { return records_->finish(); });
-  if (!recovered) return broker::Error{"cannot settle the earlier run from " + path + ": " +
+  if (!recovered)
+    return broker::Error{"cannot settle the earlier run from " + path + ": " +
                          recovered.error().message};
   host_.warning(
       "the earlier run did not end properly: settled {} octets, {} allocations were cut off",
