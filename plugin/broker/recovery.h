@@ -20,8 +20,9 @@ struct Recovered {
 };
 
 /// Settles the table's incarnation with the ledger: the totals are exactly what the meters say.
-/// Hands out one record for each allocation that had none yet. Repeating it, after a crash in its
-/// midst, changes nothing but perhaps repeats records (same `allocation`).
+/// Hands out one record for each allocation that is not known to have one: also the one whose record
+/// was written just before the process ended, and after a crash in its midst all of them again (same
+/// `allocation`). Whoever writes them leaves those out (records/recorded.h).
 [[nodiscard]] broker::Result<Recovered> recover(
     MeterTable& table, std::string_view boot_id, broker::LedgerStore& store,
     const std::function<void(const UsageRecord&)>& write_record,

@@ -105,11 +105,13 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   if (report.wanted_octets != 0) account.ready.store(true, std::memory_order_release);
 
   const Stage stage = account.stage.load();
-  if (added != 0 && may_reopen(stage)) {
+  // Without allocations nothing was asked for yet: the next one will be given of what is left.
+  const std::uint64_t there = added != 0 || account.ready.load() ? added : grant.remaining_octets;
+  if (there != 0 && may_reopen(stage)) {
     account.stage.store(Stage::open, std::memory_order_release);
     if (stage == Stage::exhausted)
       host_.info("{}/{} has quota again: {} octets", account.key.csp,
-                 broker::to_string(account.key.media), added);
+                 broker::to_string(account.key.media), there);
   }
   const bool nothing = grant.remaining_octets == 0 && unspent(account) == 0 &&
                        grant.granted_octets == report.charged_octets;

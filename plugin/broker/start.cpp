@@ -1,5 +1,6 @@
 // Start and stop of the broker (broker.h).
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "broker/broker.h"
 #include "broker/recovery.h"
 #include "config_files.h"
+#include "records/recorded.h"
 #include "sqlite/sqlite_ledger.h"
 
 namespace plugin {
@@ -105,9 +107,13 @@ broker::Status Broker::settle_earlier() {
     return broker::Nothing{};
   }
   const auto now = std::chrono::steady_clock::now();
+  const auto recorded =
+      recorded_allocations(state_dir_->resolve(config_->records.path),
+                           fmt::format("{:016x}", table.value().header().incarnation));
   auto recovered = recover(
       table.value(), boot_id(), *store_,
       [&](const UsageRecord& record) {
+        if (recorded.contains(record.allocation)) return;
         if (auto status = records_->append(record, now); !status)
           host_.error("usage records: {}", status.error().message);
       },

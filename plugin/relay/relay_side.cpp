@@ -209,9 +209,9 @@ turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
   if (account->stage.load(std::memory_order_acquire) == Stage::over) {
     slot = move_to_successor(*slot, *account, client);
     if (slot == nullptr) return TURN_CREDIT_LATER;
+    // The host takes another meter only with this verdict. It charges that one, and asks again.
     out.meter = &slot->meter;
-    account = accounts_.at(slot->account);
-    client = accounts_.at(slot->client_account);
+    return TURN_CREDIT_GRANTED;
   }
 
   const auto decision = draw_credit(

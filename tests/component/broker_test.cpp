@@ -5,7 +5,9 @@
 #include <random>
 #include <thread>
 
+#include "broker/record_of.h"
 #include "fake_relay.h"
+#include "records/record_writer.h"
 
 using testing::eventually;
 using testing::FakeAllocation;
@@ -130,6 +132,59 @@ TEST_CASE("raising the limit in the file revives a cut account") {
   relay.close(second, TURN_CLOSE_QUOTA_EXHAUSTED);
 }
 
+TEST_CASE("raising the limit revives an account that was exhausted before the start") {
+  RunningBroker running(acme("10 kB"));
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  {
+    FakeRelay relay(running.broker(), running.host, 0);
+    FakeAllocation first;
+    REQUIRE(relay.allocate(user.username, user.password, first) == 0);
+    for (int i = 0; i < 10; ++i) REQUIRE(relay.relay(first, TURN_CLIENT_TO_PEER, 1'000));
+    relay.close(first, TURN_CLOSE_RELEASED);
+  }
+  running.stop();
+  running.start();
+  FakeRelay relay(running.broker(), running.host, 0);
+  FakeAllocation second;
+  CHECK(relay.allocate(user.username, user.password, second) == 486);
+  running.write_config(acme("15 kB"));
+  REQUIRE(eventually([&] { return relay.allocate(user.username, user.password, second) == 0; }));
+  for (int i = 0; i < 5; ++i) CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
+  CHECK(!relay.relay(second, TURN_CLIENT_TO_PEER, 1));
+  relay.close(second, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("a record that was written just before a kill is not written again") {
+  RunningBroker running(acme("10 kB"));
+  running.stop();
+  const auto state = running.directory() / "state";
+  {
+    auto made = plugin::MeterTable::create((state / "meters").string(), {4, 4}, 7, "relay", "boot");
+    REQUIRE(made);
+    plugin::MeterTable table = std::move(made).value();
+    auto* account = table.take_account({"acme", broker::MediaType::data, 0, ""});
+    for (const std::uint64_t octets : {100, 20}) {
+      auto* slot = table.take_allocation();
+      slot->account = static_cast<std::uint32_t>(account - table.accounts().data());
+      slot->created = 1;
+      slot->meter.charged_directions = 3;
+      slot->meter.used_octets[TURN_CLIENT_TO_PEER] = octets;
+      slot->state = plugin::SlotState::live;
+      table.close(*slot);
+    }
+    plugin::RecordWriter writer({(state / "usage.jsonl").string()});
+    const auto& first = table.allocations()[0];
+    REQUIRE(writer.append(plugin::record_of(table, first, plugin::EndReason::released), {}));
+  }
+  running.start();
+  running.stop();
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 2);
+  CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 100);
+  CHECK(nlohmann::json::parse(lines[1])["client_to_peer_octets"] == 20);
+  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == 120);
+}
+
 TEST_CASE("lowering the limit below what is used cuts at once") {
   RunningBroker running(acme("10 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
@@ -189,6 +244,39 @@ TEST_CASE("the same volume again in the next period, and a record that spans bot
   const auto lines = running.records();
   REQUIRE(lines.size() == 1);
   CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 19'000);
+}
+
+TEST_CASE("an allocation moves into a period that has no credit yet once, not with every packet") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  const turn_meter* const before = allocation.meter;
+  running.write_config(acme("1 MB", "", "month"));
+  REQUIRE(eventually([&] {
+    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+    relay.tick();
+    return allocation.meter != before;
+  }));
+  const turn_meter* const after = allocation.meter;
+  // More than there is: dry while the ledger is asked, and at the end.
+  REQUIRE(eventually([&] {
+    relay.relay(allocation, TURN_PEER_TO_CLIENT, 999);
+    relay.tick();
+    return running.host.cancelled(allocation.id).has_value();
+  }));
+  CHECK(allocation.meter == after);
+  const auto sent = received(allocation);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.stop();
+  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == sent);
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 1);
+  const auto record = nlohmann::json::parse(lines[0]);
+  CHECK(record["client_to_peer_octets"] == allocation.received[TURN_CLIENT_TO_PEER]);
+  CHECK(record["peer_to_client_octets"] == allocation.received[TURN_PEER_TO_CLIENT]);
 }
 
 TEST_CASE("one client's volume ends before the CSP's and cuts only that client") {

@@ -137,8 +137,8 @@ bool FakeRelay::relay(FakeAllocation& allocation, turn_direction direction, std:
     wanted.allocation = {sizeof wanted.allocation, thread_, allocation.id, 0, allocation.meter};
     turn_credit_answer answer{sizeof answer, 0, allocation.meter};
     const auto verdict = broker_.relay_side().credit_wanted(wanted, answer);
-    allocation.meter = answer.meter;
     if (verdict != TURN_CREDIT_GRANTED) return false;
+    allocation.meter = answer.meter;
   }
   return false;
 }

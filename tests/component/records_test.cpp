@@ -10,6 +10,7 @@
 
 #include "ctl_fixture.h"
 #include "records/record_writer.h"
+#include "records/recorded.h"
 
 using Catch::Matchers::Contains;
 using ctl_test::TemporaryDirectory;
@@ -316,4 +317,31 @@ TEST_CASE("what is no file is refused and not waited for") {
   const auto of_directory = RecordWriter({.path = directory.path()}).open();
   REQUIRE_FALSE(of_directory);
   CHECK_THAT(of_directory.error().message, Contains("cannot be opened: Is a directory"));
+}
+
+TEST_CASE("the allocations that have a record are found in the file and the rotated ones") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/usage.jsonl";
+  CHECK(plugin::recorded_allocations(path, "00ff").empty());
+  RecordWriter writer({path, line_octets * 4, 8, 10});
+  UsageRecord other = numbered(100);
+  other.incarnation = "00fe";
+  for (int i = 0; i < 5; ++i) REQUIRE(writer.append(other, start));
+  for (int i = 101; i < 110; ++i) REQUIRE(writer.append(numbered(i), start));
+  const auto found = plugin::recorded_allocations(path, "00ff");
+  CHECK(found.size() == 9);
+  for (int i = 101; i < 110; ++i) CHECK(found.contains(std::to_string(i)));
+  CHECK(plugin::recorded_allocations(path, "00fd").empty());
+}
+
+TEST_CASE("a record that a crash cut short is none, nor is what is no record at all") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/usage.jsonl";
+  const std::string whole = plugin::json_line(numbered(100));
+  std::ofstream(path) << "00ff\n[\"00ff\"]\n{\"incarnation\":\"00ff\"}\n"
+                      << "{\"incarnation\":\"00ff\",\"allocation\":7}\n"
+                      << whole << plugin::json_line(numbered(101)).substr(0, whole.size() - 3);
+  const auto found = plugin::recorded_allocations(path, "00ff");
+  CHECK(found == std::unordered_set<std::string>{"100"});
+  CHECK(plugin::recorded_allocations("/dev/full", "00ff").empty());
 }

@@ -1,0 +1,56 @@
+#include "contestant.h"
+
+#include <stdexcept>
+
+namespace compat {
+
+using namespace turntest;
+
+std::string to_string(Contestant contestant) {
+  switch (contestant) {
+    case Contestant::unpatched: return "unpatched";
+    case Contestant::patched: return "patched";
+    case Contestant::with_plugin: return "with plugin";
+  }
+  return "";
+}
+
+std::filesystem::path binary_of(Contestant contestant) {
+  return contestant == Contestant::unpatched
+             ? std::filesystem::path(COTURN_UNPATCHED_DIR) / "turnserver"
+             : std::filesystem::path(TURNSERVER_FOR_TESTS);
+}
+
+Server::Server(Contestant contestant, const ServerOptions& options) : contestant_(contestant) {
+  RelayOptions relay;
+  relay.binary = binary_of(contestant);
+  relay.config = options.config;
+  relay.arguments = options.arguments;
+  relay.relay_threads = 2;
+  relay.realm = options.realm;
+  relay.secret.clear();
+  if (contestant != Contestant::with_plugin) {
+    relay_ = std::make_unique<RelayProcess>(std::move(relay));
+    return;
+  }
+  BrokerRelayOptions broker;
+  broker.relay = std::move(relay);
+  const std::string id(csp);
+  broker.broker_toml = "default_csp = \"" + id + "\"";
+  broker.csp_toml = "[csp." + id + ".quota.data]\nvolume = \"1 TB\"\nperiod = \"total\"\n";
+  broker_ = std::make_unique<BrokerRelay>(std::move(broker));
+}
+
+BrokerRelay& Server::broker() {
+  if (!broker_) throw std::logic_error("the server " + to_string(contestant_) + " has no broker");
+  return *broker_;
+}
+
+std::vector<std::unique_ptr<Server>> start_all(const ServerOptions& options) {
+  std::vector<std::unique_ptr<Server>> servers;
+  for (const Contestant contestant : contestants)
+    servers.push_back(std::make_unique<Server>(contestant, options));
+  return servers;
+}
+
+}  // namespace compat

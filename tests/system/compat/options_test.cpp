@@ -1,0 +1,152 @@
+// The patched server has the options of the unpatched one and two more, and takes or refuses each
+// of them alike, on the command line and in turnserver.conf.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <map>
+#include <regex>
+
+#include "contestant.h"
+#include "likeness.h"
+
+using namespace compat;
+using namespace turntest;
+
+namespace {
+
+/// Name to kind of argument, from the table that getopt_long works with: the help leaves some out.
+std::map<std::string, std::string> options_of(const std::filesystem::path& source) {
+  const std::string text = read_file(source / "src/apps/relay/mainrelay.c");
+  const std::size_t begin = text.find("struct myoption long_options[]");
+  const std::size_t end = text.find("\n};", begin);
+  REQUIRE(begin != std::string::npos);
+  REQUIRE(end != std::string::npos);
+  const std::string table = text.substr(begin, end - begin);
+  static const std::regex row(R"re(\{\s*"([^"]+)",\s*(\w+),)re");
+  std::map<std::string, std::string> options;
+  for (std::sregex_iterator match(table.begin(), table.end(), row), last; match != last; ++match)
+    options[(*match)[1]] = (*match)[2];
+  return options;
+}
+
+struct Attempt {
+  std::vector<std::string> arguments;
+  std::string config;
+};
+
+struct Answer {
+  int status = 0;
+  int signal = 0;
+  std::string output;
+};
+
+/// Runs a server that is meant to end by itself: everything here is refused, or ends in --version.
+Answer answer_of(Contestant contestant, const Attempt& attempt) {
+  const TempDir directory;
+  ChildOptions command;
+  command.program = binary_of(contestant);
+  command.directory = directory.path();
+  // Before all others, so that no attempt leaves a file elsewhere.
+  command.arguments = {"--log-file", "stdout", "-c",
+                       directory.write("turnserver.conf", attempt.config + "\n").string()};
+  command.arguments.insert(command.arguments.end(), attempt.arguments.begin(),
+                           attempt.arguments.end());
+  const RunResult result = run_to_end(command);
+  std::string output = plain(result.output, {{directory.path().string(), "DIRECTORY"},
+                                             {command.program.string(), "turnserver"}});
+  return {result.exit.status, result.exit.signal, std::move(output)};
+}
+
+std::string text_of(const Attempt& attempt) {
+  std::string text;
+  for (const std::string& argument : attempt.arguments) text += argument + " ";
+  return attempt.config.empty() ? text : text + "with the line " + attempt.config;
+}
+
+/// What the usage says is another test's.
+std::string without_usage(std::string output) {
+  const std::size_t begin = output.find("Usage: turnserver");
+  const std::size_t end = output.find(" -h\t\t\t\t\t\tHelp");
+  if (begin != std::string::npos && end != std::string::npos) output.erase(begin, end - begin);
+  return output;
+}
+
+void check_alike(const Attempt& attempt) {
+  Answer before = answer_of(Contestant::unpatched, attempt);
+  Answer after = answer_of(Contestant::patched, attempt);
+  before.output = without_usage(std::move(before.output));
+  after.output = without_usage(std::move(after.output));
+  INFO(text_of(attempt));
+  CHECK(before.status == after.status);
+  CHECK(before.signal == after.signal);
+  CHECK(before.output == after.output);
+}
+
+}  // namespace
+
+TEST_CASE("the patched server's option table is the unpatched one's and two more") {
+  const auto before = options_of(COTURN_UNPATCHED_SOURCE_DIR);
+  auto after = options_of(COTURN_SOURCE_DIR);
+  CHECK(before.size() > 100);
+  CHECK(after.erase("plugin") == 1);
+  CHECK(after.erase("plugin-config") == 1);
+  CHECK(before == after);
+}
+
+TEST_CASE("the patched server's help is the unpatched one's and what it says of the plugin") {
+  const Attempt help{{"-h"}, ""};
+  const Answer before = answer_of(Contestant::unpatched, help);
+  const Answer after = answer_of(Contestant::patched, help);
+  CHECK(before.status == after.status);
+  const std::string added = difference(lines_of(before.output, {}), lines_of(after.output, {}));
+  INFO(added);
+  static const std::regex plugin_lines(
+      R"((\+ (\s.*|--plugin.*)\n)*\+  --plugin\t.*\n\+  --plugin-config\t.*\n)");
+  CHECK(added.find("\n- ") == std::string::npos);
+  CHECK(added.find("- ") != 0);
+  CHECK(std::regex_match(added, plugin_lines));
+  CHECK(std::count(added.begin(), added.end(), '\n') == 3);
+}
+
+TEST_CASE("each option of the unpatched server is taken or refused alike by the patched one") {
+  for (const auto& [name, argument] : options_of(COTURN_UNPATCHED_SOURCE_DIR)) {
+    const bool valued = argument == "required_argument";
+    check_alike({{"--" + name + (valued ? "=1" : ""), "--version"}, ""});
+    check_alike({{"--version"}, name + (valued ? "=1" : "")});
+  }
+}
+
+TEST_CASE("wrong command lines end the patched server as they end the unpatched one") {
+  const std::vector<Attempt> attempts = {
+      {{"--no-such-option", "--version"}, ""},
+      {{"--version"}, "no-such-option"},
+      {{"--version"}, "no-such-option=1"},
+      {{"--version"}, "[section]"},
+      {{"-Q", "--version"}, ""},
+      {{"--no-tls=perhaps", "--version"}, ""},
+      {{"--proc-user=nobody-of-that-name", "--version"}, ""},
+      {{"--proc-group=nobody-of-that-name", "--version"}, ""},
+      {{"-c"}, ""},
+      {{"--min-port"}, ""},
+      {{"--cli-password"}, ""},
+      {{"-c", "missing.conf", "--version"}, ""},
+      {{"stray", "--version"}, ""},
+      {{"--bps-capacity=5"}, ""},
+      {{"--no-udp-relay", "--no-tcp-relay"}, ""},
+      {{"-a", "-z"}, ""},
+      {{}, "lt-cred-mech\nno-auth"},
+      {{"--allow-loopback-peers"}, ""},
+      {{"--version"}, ""},
+  };
+  for (const Attempt& attempt : attempts) check_alike(attempt);
+}
+
+TEST_CASE("the unpatched server knows nothing of a plugin, the patched one wants its value") {
+  for (const char* option : {"--plugin=x", "--plugin-config=x"})
+    CHECK(answer_of(Contestant::unpatched, {{option, "--version"}, ""})
+              .output.find("unrecognized option") != std::string::npos);
+  for (const char* option : {"--plugin", "--plugin-config"}) {
+    const Answer answer = answer_of(Contestant::patched, {{option}, ""});
+    CHECK(answer.output.find("requires an argument") != std::string::npos);
+    CHECK(answer.status != 0);
+  }
+}
