@@ -1,10 +1,26 @@
 #include "contestant.h"
 
+#include <csignal>
 #include <stdexcept>
+
+#include "support/wait_until.h"
 
 namespace compat {
 
 using namespace turntest;
+
+namespace {
+
+/// Whether the process has a handler for the signal.
+bool catches(pid_t pid, int signal) {
+  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const std::string name = "SigCgt:\t";
+  const std::size_t at = status.find(name);
+  if (at == std::string::npos) return false;
+  return ((std::stoull(status.substr(at + name.size(), 16), nullptr, 16) >> (signal - 1)) & 1) != 0;
+}
+
+}  // namespace
 
 std::string to_string(Contestant contestant) {
   switch (contestant) {
@@ -31,6 +47,10 @@ Server::Server(Contestant contestant, const ServerOptions& options) : contestant
   relay.secret.clear();
   if (contestant != Contestant::with_plugin) {
     relay_ = std::make_unique<RelayProcess>(std::move(relay));
+    // The relay threads answer before the main thread is through with its part, which ends with this.
+    const auto ready = [&] { return catches(relay_->process().pid(), SIGUSR2); };
+    if (!wait_until(Milliseconds(10000), ready))
+      throw std::runtime_error("the server " + to_string(contestant) + " does not get ready");
     return;
   }
   BrokerRelayOptions broker;

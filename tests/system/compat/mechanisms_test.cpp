@@ -113,41 +113,44 @@ TEST_CASE("a wrong password and an unknown user are refused alike") {
 }
 
 TEST_CASE("the client's attack modes leave every server serving") {
+  const std::vector<std::vector<std::string>> attacks = {{"-O", "-G", "-y"},
+                                                         {"-O", "-G", "-t", "-y", "-s"},
+                                                         {"-O", "-T"},
+                                                         {"-R", "-y"},
+                                                         {"-R", "-t", "-y", "-s"},
+                                                         {"-N", "-T"},
+                                                         {"-N", "-y"},
+                                                         {"-B", "-y", "-M"},
+                                                         {"-B", "-t", "-y"}};
   const auto servers = start_all({.config = "lt-cred-mech\nmobility\nuser=gorst:hero"});
   const EchoPeers peers;
+  const Scenario calm{.name = "calm", .options = {}, .far_end = FarEnd::peer_ipv4};
+
+  std::vector<std::unique_ptr<ChildProcess>> attackers;
+  std::vector<Task> tasks;
   for (const auto& server : servers) {
-    INFO(to_string(server->contestant()));
-    RelayProcess& relay = server->relay();
-    std::vector<std::unique_ptr<ChildProcess>> attackers;
-    for (const std::vector<std::string>& attack :
-         std::vector<std::vector<std::string>>{{"-O", "-G", "-y"},
-                                               {"-O", "-G", "-t", "-y", "-s"},
-                                               {"-O", "-T"},
-                                               {"-R", "-y"},
-                                               {"-R", "-t", "-y", "-s"},
-                                               {"-N", "-T"},
-                                               {"-N", "-y"},
-                                               {"-B", "-y", "-M"},
-                                               {"-B", "-t", "-y"}}) {
+    for (const auto& attack : attacks) {
       ChildOptions command;
       command.program = std::filesystem::path(TURNUTILS_DIR) / "turnutils_uclient";
-      command.directory = relay.directory().path();
+      command.directory = server->relay().directory().path();
       command.arguments = {"-n", "20", "-m", "12", "-u", "gorst", "-w", "hero", "-p"};
-      command.arguments.push_back(std::to_string(relay.address(TransportKind::udp).port));
+      command.arguments.push_back(std::to_string(server->relay().address(TransportKind::udp).port));
       command.arguments.insert(command.arguments.end(), attack.begin(), attack.end());
       command.arguments.push_back("127.0.0.1");
       attackers.push_back(std::make_unique<ChildProcess>(command));
     }
-    // They may wait for answers that never come; what counts is what the server makes of it
-    // meanwhile.
-    const Scenario calm{.name = "calm", .options = {}, .far_end = FarEnd::peer_ipv4};
-    const Run run = run_uclient(calm, relay, login("gorst", "hero"), peers.ports());
-    INFO("output of the client:\n" << run.output);
-    CHECK(run.outcome == expected(calm));
-    attackers.clear();
-    REQUIRE(relay.process().running());
-    const ExitStatus exit = relay.stop();
+    tasks.push_back({server.get(), &calm, login("gorst", "hero")});
+  }
+  // They may wait for answers that never come; what counts is what the server makes of it meanwhile.
+  const std::vector<Run> runs = run_all(tasks, peers.ports());
+  attackers.clear();
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    Server& server = *tasks[i].server;
+    INFO(to_string(server.contestant()) << "\noutput of the client:\n" << runs[i].output);
+    CHECK(runs[i].outcome == expected(calm));
+    REQUIRE(server.relay().process().running());
+    const ExitStatus exit = server.relay().stop();
     CHECK(exit.status == 0);
-    CHECK(exit.signal == (server->contestant() == Contestant::with_plugin ? 0 : SIGTERM));
+    CHECK(exit.signal == (server.contestant() == Contestant::with_plugin ? 0 : SIGTERM));
   }
 }
