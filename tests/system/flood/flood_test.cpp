@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <random>
 #include <set>
 
@@ -54,6 +55,7 @@ MemberPlan plan_of(const BrokerRelay& relay, std::size_t index, std::mt19937_64&
 
 struct RunReport {
   std::uint64_t limit = 0, recorded = 0, received = 0, kernel_drops = 0;
+  std::map<TransportKind, std::uint64_t> lost;  ///< recorded and not received
   Milliseconds flooding{}, gone{}, revived{};
 };
 
@@ -64,7 +66,10 @@ void print(const RunReport& report) {
             << static_cast<double>(report.recorded) / static_cast<double>(report.limit) << "  in "
             << report.flooding.count() << " ms, gone after " << report.gone.count()
             << " ms, revived after " << report.revived.count() << " ms, lost by our sockets "
-            << report.kernel_drops << std::endl;
+            << report.kernel_drops;
+  for (const auto& [transport, octets] : report.lost)
+    if (octets != 0) std::cout << ", lost to " << to_string(transport) << " clients " << octets;
+  std::cout << std::endl;
 }
 
 Milliseconds since(TimePoint start) {
@@ -78,7 +83,7 @@ std::uint64_t octets_of(const nlohmann::json& record, const char* direction) {
 }
 
 /// Each allocation has one record, and it tells no less than what its far ends received.
-void check_records(BrokerRelay& relay, Swarm& swarm) {
+void check_records(BrokerRelay& relay, Swarm& swarm, RunReport& report) {
   std::map<std::string, nlohmann::json> by_relayed;
   std::set<std::string> names;
   for (const auto& record : relay.records()) {
@@ -92,6 +97,9 @@ void check_records(BrokerRelay& relay, Swarm& swarm) {
     REQUIRE(found != by_relayed.end());
     CHECK(octets_of(found->second, "client_to_peer") >= member.peer_received.octets);
     CHECK(octets_of(found->second, "peer_to_client") >= member.client_received().octets);
+    report.lost[member.plan.client.transport] +=
+        octets_of(found->second, "client_to_peer") - member.peer_received.octets +
+        octets_of(found->second, "peer_to_client") - member.client_received().octets;
   }
 }
 
@@ -136,7 +144,7 @@ RunReport run(std::uint64_t limit, std::uint64_t seed) {
   CHECK(report.received <= report.recorded);
   CHECK(usage.client_to_peer_octets >= swarm.peers_received().octets);
   CHECK(usage.peer_to_client_octets >= swarm.clients_received().octets);
-  check_records(relay, swarm);
+  check_records(relay, swarm, report);
   CHECK(relay.recorded().used_octets == usage.used_octets);
   // Gone from the relay, too, not just from the account.
   for (Member& member : swarm.members()) CHECK(!member.client->refresh(600).ok());
@@ -150,6 +158,9 @@ RunReport run(std::uint64_t limit, std::uint64_t seed) {
   report.revived = since(raised);
 
   const ExitStatus exit = relay.relay().stop();
+  const std::string output = relay.relay().output();
+  INFO("the end of the relay's output: "
+       << output.substr(output.size() - std::min<std::size_t>(output.size(), 3'000)));
   CHECK(exit.status == 0);
   CHECK(exit.signal == 0);
   const Usage recorded = relay.recorded();
