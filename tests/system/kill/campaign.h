@@ -9,8 +9,8 @@
 #include <set>
 #include <string>
 
-#include "../flood/swarm.h"
 #include "broker_relay.h"
+#include "flood/swarm.h"
 
 namespace turntest {
 
