@@ -42,7 +42,7 @@ Server::Server(Contestant contestant, const ServerOptions& options) : contestant
   relay.binary = binary_of(contestant);
   relay.config = options.config;
   relay.arguments = options.arguments;
-  relay.relay_threads = 2;
+  relay.relay_threads = options.relay_threads;
   relay.realm = options.realm;
   relay.secret.clear();
   if (contestant != Contestant::with_plugin) {

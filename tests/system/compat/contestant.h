@@ -23,6 +23,7 @@ struct ServerOptions {
   std::string config = {};                  ///< lines of turnserver.conf
   std::vector<std::string> arguments = {};  ///< more of the command line
   std::string realm = "north.gov";
+  int relay_threads = 2;
 };
 
 class Server {

@@ -1,7 +1,6 @@
 // coturn's other tools: those that the patches could touch do as they did, and all work with every
 // server.
 #include <catch2/catch.hpp>
-#include <regex>
 
 #include "contestant.h"
 #include "likeness.h"
@@ -35,10 +34,12 @@ class Admin {
     const RunResult result = run_to_end(command);
     std::vector<Replacement> replacements = {{directory_.path().string(), "DIRECTORY"}};
     // It logs to where nobody asked it to; the file is named by the process's id.
-    static const std::regex log_file(R"(log file opened: (\S+))");
-    if (std::smatch match; std::regex_search(result.output, match, log_file)) {
-      std::filesystem::remove(match[1].str());
-      replacements.push_back({match[1], "LOG-FILE"});
+    constexpr std::string_view label = "log file opened: ";
+    if (const std::size_t at = result.output.find(label); at != std::string::npos) {
+      const std::size_t begin = at + label.size();
+      const std::string file = result.output.substr(begin, result.output.find('\n', begin) - begin);
+      std::filesystem::remove(file);
+      replacements.push_back({file, "LOG-FILE"});
     }
     return {result.exit.status, plain(result.output, replacements)};
   }
