@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 
+#include "coturn_tool.h"
 #include "rounds.h"
 
 using namespace compat;
@@ -100,8 +101,7 @@ TEST_CASE("the client's attack modes leave every server serving") {
   std::vector<Task> tasks;
   for (const auto& server : servers) {
     for (const auto& attack : attacks) {
-      ChildOptions command;
-      command.program = std::filesystem::path(TURNUTILS_DIR) / "turnutils_uclient";
+      ChildOptions command = tool_command("turnutils_uclient", {});
       command.directory = server->relay().directory().path();
       command.arguments = {"-n", "20", "-m", "12", "-u", "gorst", "-w", "hero", "-p"};
       command.arguments.push_back(std::to_string(server->relay().address(TransportKind::udp).port));

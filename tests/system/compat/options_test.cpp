@@ -5,6 +5,7 @@
 #include <map>
 
 #include "contestant.h"
+#include "coturn_tool.h"
 #include "likeness.h"
 
 using namespace compat;
@@ -50,6 +51,7 @@ Answer answer_of(Contestant contestant, const Attempt& attempt) {
   ChildOptions command;
   command.program = binary_of(contestant);
   command.directory = directory.path();
+  command.environment = leaks_allowed();
   // Before all others, so that no attempt leaves a file elsewhere.
   command.arguments = {"--log-file", "stdout", "-c",
                        directory.write("turnserver.conf", attempt.config + "\n").string()};

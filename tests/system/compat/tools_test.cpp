@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "contestant.h"
+#include "coturn_tool.h"
 #include "likeness.h"
 #include "support/udp_peer.h"
 #include "support/wait_until.h"
@@ -14,10 +15,7 @@ namespace {
 
 RunResult run_tool(std::string_view name, std::vector<std::string> arguments,
                    const std::filesystem::path& directory = TURNUTILS_DIR) {
-  ChildOptions command;
-  command.program = directory / name;
-  command.arguments = std::move(arguments);
-  return run_to_end(command);
+  return run_to_end(tool_command(name, std::move(arguments), directory));
 }
 
 /// turnadmin is turnserver under another name.
@@ -27,10 +25,8 @@ class Admin {
     std::filesystem::create_symlink(binary_of(contestant), directory_ / "turnadmin");
   }
   [[nodiscard]] std::pair<int, std::string> run(std::vector<std::string> arguments) const {
-    ChildOptions command;
-    command.program = directory_ / "turnadmin";
+    ChildOptions command = tool_command("turnadmin", std::move(arguments), directory_.path());
     command.directory = directory_.path();
-    command.arguments = std::move(arguments);
     const RunResult result = run_to_end(command);
     std::vector<Replacement> replacements = {{directory_.path().string(), "DIRECTORY"}};
     // It logs to where nobody asked it to; the file is named by the process's id.
@@ -151,10 +147,8 @@ TEST_CASE("turnutils_oauth and turnutils_peer work") {
 
   // An address that no other test listens on: it takes the next port without asking.
   const PortLease port;
-  ChildOptions command;
-  command.program = std::filesystem::path(TURNUTILS_DIR) / "turnutils_peer";
-  command.arguments = {"-L", "127.0.0.42", "-p", std::to_string(port.port())};
-  ChildProcess echo(command);
+  ChildProcess echo(
+      tool_command("turnutils_peer", {"-L", "127.0.0.42", "-p", std::to_string(port.port())}));
   UdpPeer sender;
   const Address far = *Address::parse("127.0.0.42:" + std::to_string(port.port()));
   CHECK(wait_until(Milliseconds(10000), [&] {

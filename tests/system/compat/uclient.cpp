@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "coturn_tool.h"
+
 namespace compat {
 
 using namespace turntest;
@@ -68,8 +70,7 @@ Outcome parse_output(const RunResult& result) {
 Run run_uclient(const Scenario& scenario, const RelayProcess& relay, const Login& login,
                 const PeerPorts& peers) {
   const Address server = relay.address(transport_of(scenario), scenario.server_family);
-  ChildOptions command;
-  command.program = std::filesystem::path(TURNUTILS_DIR) / "turnutils_uclient";
+  ChildOptions command = tool_command("turnutils_uclient", {});
   command.directory = relay.directory().path();
   command.arguments = {
       "-n", std::to_string(messages_of_client),      "-m", std::to_string(clients),
