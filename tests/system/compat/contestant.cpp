@@ -3,6 +3,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "coturn_tool.h"
 #include "support/wait_until.h"
 
 namespace compat {
@@ -45,6 +46,7 @@ Server::Server(Contestant contestant, const ServerOptions& options) : contestant
   relay.relay_threads = options.relay_threads;
   relay.realm = options.realm;
   relay.secret.clear();
+  relay.environment = lenient_server();
   if (contestant != Contestant::with_plugin) {
     relay_ = std::make_unique<RelayProcess>(std::move(relay));
     // The relay threads answer before the main thread is through with its part, which ends with this.
@@ -59,6 +61,12 @@ Server::Server(Contestant contestant, const ServerOptions& options) : contestant
   broker.broker_toml = "default_csp = \"" + id + "\"";
   broker.csp_toml = "[csp." + id + ".quota.data]\nvolume = \"1 TB\"\nperiod = \"total\"\n";
   broker_ = std::make_unique<BrokerRelay>(std::move(broker));
+}
+
+std::string Server::last_words() {
+  constexpr std::size_t octets_max = 8192;
+  const std::string output = relay().output();
+  return output.size() <= octets_max ? output : output.substr(output.size() - octets_max);
 }
 
 BrokerRelay& Server::broker() {

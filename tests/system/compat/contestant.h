@@ -34,6 +34,8 @@ class Server {
 
   [[nodiscard]] Contestant contestant() const { return contestant_; }
   [[nodiscard]] turntest::RelayProcess& relay() { return broker_ ? broker_->relay() : *relay_; }
+  /// The end of what it printed: what a sanitizer or a crash has to say.
+  [[nodiscard]] std::string last_words();
   /// Throws unless this is the one with the plugin.
   [[nodiscard]] turntest::BrokerRelay& broker();
 

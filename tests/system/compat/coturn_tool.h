@@ -1,5 +1,6 @@
-// Running coturn's programs to their end. Several of them never free what they allocate; that is theirs, so
-// a build that looks for leaks does not look for these.
+// Running coturn's programs in a build with sanitizers. Its tools never free what they allocate, and its
+// message code writes to odd addresses (to those after a mobility ticket, for one); that is theirs, so
+// neither ends the program.
 //
 // Owner: free functions. Threads: any.
 #pragma once
@@ -11,8 +12,14 @@
 
 namespace compat {
 
-/// The environment for a program whose leaks are not looked for.
-[[nodiscard]] std::map<std::string, std::string> leaks_allowed();
+/// The environment for a program whose leaks are not looked for, nor its undefined behaviour.
+[[nodiscard]] std::map<std::string, std::string> lenient();
+
+/// The same for a server, whose leaks are looked for: what is ours must have none.
+[[nodiscard]] std::map<std::string, std::string> lenient_server();
+
+/// The lines of a server's output in which a sanitizer names a file of ours.
+[[nodiscard]] std::string our_faults(const std::string& output);
 
 /// One of the turnutils_*.
 [[nodiscard]] turntest::ChildOptions tool_command(

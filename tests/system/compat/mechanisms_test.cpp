@@ -117,9 +117,12 @@ TEST_CASE("the client's attack modes leave every server serving") {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     Server& server = *tasks[i].server;
     INFO(to_string(server.contestant()) << "\noutput of the client:\n" << runs[i].output);
-    CHECK(runs[i].outcome == expected(calm));
+    INFO("output of the server:\n" << server.last_words());
     REQUIRE(server.relay().process().running());
+    CHECK(runs[i].outcome == expected(calm));
     const ExitStatus exit = server.relay().stop();
+    INFO("then it said:\n" << server.last_words());
+    CHECK(our_faults(server.relay().output()).empty());
     CHECK(exit.status == 0);
     CHECK(exit.signal == (server.contestant() == Contestant::with_plugin ? 0 : SIGTERM));
   }

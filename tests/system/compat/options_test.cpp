@@ -51,7 +51,7 @@ Answer answer_of(Contestant contestant, const Attempt& attempt) {
   ChildOptions command;
   command.program = binary_of(contestant);
   command.directory = directory.path();
-  command.environment = leaks_allowed();
+  command.environment = lenient();
   // Before all others, so that no attempt leaves a file elsewhere.
   command.arguments = {"--log-file", "stdout", "-c",
                        directory.write("turnserver.conf", attempt.config + "\n").string()};

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "coturn_tool.h"
+
 namespace compat {
 
 using namespace turntest;
@@ -34,8 +36,10 @@ void check_rounds(const std::vector<Round>& rounds, const std::vector<Scenario>&
     CHECK(broker.usage(Server::csp).client_to_peer_octets == sent_octets);
     CHECK(broker.usage(Server::csp).peer_to_client_octets == sent_octets);
     const ExitStatus exit = broker.relay().stop();
+    INFO(round.servers.back()->last_words());
     CHECK(exit.status == 0);
     CHECK(exit.signal == 0);
+    CHECK(our_faults(broker.relay().output()).empty());
     CHECK(broker.recorded().client_to_peer_octets == sent_octets);
     CHECK(broker.recorded().peer_to_client_octets == sent_octets);
   }
