@@ -112,12 +112,10 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
   if (!revocations) return revocations.error();
   take_revocations(revocations.value());
   publish();
-  const std::uint64_t hash = who.empty() ? 0 : hash_of_who(who);
   return plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
-    if (slot.issued_s > now) return false;
-    if (hash != 0) return slot.who_hash == hash;
     const Account* account = index_->at(slot.account);
-    return account != nullptr && account->key.csp == csp;
+    return account != nullptr &&
+           revocations_->cover(account->key.csp, slot.who_hash, slot.issued_s);
   });
 }
 

@@ -82,6 +82,7 @@ class Broker final : public Control {
   void roll_periods();
   void cut_refusing();
   void cut_expired();
+  void cut_revoked();
   void release_idle();
   void complete(const AdmissionRequest& request, Account* client);
   [[nodiscard]] Account* client_account(const AllocationSlot& slot, Account& account);

@@ -56,6 +56,7 @@ void Broker::on_tick() {
 void Broker::every_second() {
   settler_->report_changes();
   settler_->take_back_idle();
+  cut_revoked();
   release_idle();
   snapshots_.collect();
   if (auto status = records_->retry(std::chrono::steady_clock::now()); !status)
@@ -108,6 +109,13 @@ void Broker::complete(const AdmissionRequest& request, Account* client) {
   if (request.client_account && client == nullptr) {
     table_->put_back(slot);
     answer.error_code = stun_insufficient_capacity;
+    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
+    return;
+  }
+  // It may have waited for the ledger while an operator revoked it.
+  if (revocations_->cover(request.account->key.csp, slot.who_hash, slot.issued_s)) {
+    table_->put_back(slot);
+    answer.error_code = stun_unauthorized;
     host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
     return;
   }
@@ -164,6 +172,16 @@ void Broker::cut_expired() {
   const auto now = now_s();
   plugin::cut(host_, *table_, TURN_CLOSE_EXPIRED, [&](const AllocationSlot& slot) {
     return slot.expiry_s != 0 && slot.expiry_s <= now;
+  });
+}
+
+void Broker::cut_revoked() {
+  if (revocations_->empty()) return;
+  // Those that were just being admitted when the revocation was published.
+  plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
+    const Account* account = index_->at(slot.account);
+    return account != nullptr &&
+           revocations_->cover(account->key.csp, slot.who_hash, slot.issued_s);
   });
 }
 

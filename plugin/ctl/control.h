@@ -18,50 +18,50 @@ namespace plugin {
 struct AccountStatus {
   std::string csp;
   broker::MediaType media = broker::MediaType::audio;
-  std::string period;                     ///< broker::period_name
-  std::string client;                     ///< empty: the whole CSP
+  std::string period;  ///< broker::period_name
+  std::string client;  ///< empty: the whole CSP
   std::uint64_t limit_octets = 0;
-  std::uint64_t used_octets = 0;          ///< the part that is charged
+  std::uint64_t used_octets = 0;  ///< the part that is charged
   broker::UsedTotals used;
-  std::uint64_t allocations = 0;          ///< live, on this relay
+  std::uint64_t allocations = 0;  ///< live, on this relay
   bool exhausted = false;
 };
 
 /// One line of `turnbrokerctl allocations`.
 struct AllocationStatus {
-  std::string id;                         ///< what `cut` takes
+  std::string id;  ///< what `cut` takes
   std::string csp;
   broker::MediaType media = broker::MediaType::audio;
   std::string client;
-  std::string client_address;             ///< "192.0.2.1:4711", "[2001:db8::1]:4711"
+  std::string client_address;  ///< "192.0.2.1:4711", "[2001:db8::1]:4711"
   std::vector<std::string> relayed_addresses;
-  std::string transport;                  ///< udp | tcp | tls | dtls
+  std::string transport;  ///< udp | tcp | tls | dtls
   broker::UnixSeconds start_s = 0;
-  broker::UnixSeconds expiry_s = 0;       ///< of the credential; 0 when it has none
+  broker::UnixSeconds expiry_s = 0;  ///< of the credential; 0 when it has none
   broker::UsedTotals used;
 };
 
 struct BrokerStatus {
   std::string version;
   std::string relay_id;
-  std::string incarnation;                ///< hex
+  std::string incarnation;  ///< hex
   broker::UnixSeconds started_s = 0;
   broker::UnixSeconds config_loaded_s = 0;
   std::string config_file;
-  std::string config_error;               ///< of the last reload that was refused; else empty
+  std::string config_error;  ///< of the last reload that was refused; else empty
   std::vector<std::string> restart_needed;
   std::uint64_t allocations = 0;
   std::uint64_t allocations_max = 0;
   std::uint64_t accounts = 0;
   std::uint64_t records_written = 0;
-  std::string store;                      ///< "sqlite ok", "sqlite: disk I/O error"
+  std::string store;  ///< "sqlite ok", "sqlite: disk I/O error"
 };
 
 /// Whose allocations to end.
 struct CutTarget {
-  std::string id;                         ///< an allocation's id, or
-  std::string csp;                        ///< all of a CSP's, or
-  std::string client;                     ///< all of a client name's (within `csp` when given)
+  std::string id;      ///< an allocation's id, or
+  std::string csp;     ///< all of a CSP's, or
+  std::string client;  ///< all of a client name's (within `csp` when given)
 };
 
 class Control {

@@ -14,7 +14,8 @@
 
 namespace plugin {
 
-inline constexpr std::uint64_t table_magic = 0x0a52'4554'454d'4254;  // "TBMETER\n" as the file shows it
+inline constexpr std::uint64_t table_magic =
+    0x0a52'4554'454d'4254;  // "TBMETER\n" as the file shows it
 inline constexpr std::uint32_t table_version = 1;
 inline constexpr std::uint32_t no_slot = UINT32_MAX;
 

@@ -22,7 +22,7 @@ broker::Status RecordWriter::retry(Time now) {
 }
 
 broker::Status RecordWriter::flush_and_report(Time now) {
-  const auto flushed = flush();
+  auto flushed = flush();
   failing_ = !flushed;
   if (flushed) {
     reported_ = false;
@@ -37,7 +37,7 @@ broker::Status RecordWriter::flush_and_report(Time now) {
 }
 
 broker::Status RecordWriter::finish() {
-  const auto flushed = flush();
+  auto flushed = flush();
   if (flushed) return flushed;
   return broker::Error{flushed.error().message + "; " + std::to_string(pending_.size()) +
                        " records were not written"};

@@ -22,10 +22,7 @@ struct Holder {
 };
 
 bool is_revoked(const Revocations& revocations, const Holder& holder) {
-  const auto who = revocations.by_who.find(holder.who_hash);
-  if (who != revocations.by_who.end() && holder.issued_s <= who->second) return true;
-  const auto csp = revocations.by_csp.find(holder.csp);
-  return csp != revocations.by_csp.end() && holder.issued_s <= csp->second;
+  return revocations.cover(holder.csp, holder.who_hash, holder.issued_s);
 }
 
 Holder holder_of(const broker::AcceptedUser& user) {

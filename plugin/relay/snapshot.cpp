@@ -4,6 +4,14 @@
 
 namespace plugin {
 
+bool Revocations::cover(std::string_view csp, std::uint64_t who_hash,
+                        broker::UnixSeconds issued_s) const {
+  const auto who = by_who.find(who_hash);
+  if (who != by_who.end() && issued_s <= who->second) return true;
+  const auto whole = by_csp.find(csp);
+  return whole != by_csp.end() && issued_s <= whole->second;
+}
+
 void SnapshotStore::enter(std::uint32_t relay_thread) {
   if (relay_thread < relay_threads_max) seen_[relay_thread].version.store(version_.load());
 }

@@ -31,6 +31,11 @@ struct StringHash {
 struct Revocations {
   std::unordered_map<std::uint64_t, broker::UnixSeconds> by_who;  ///< key: who_hash
   std::unordered_map<std::string, broker::UnixSeconds, StringHash, std::equal_to<>> by_csp;
+
+  [[nodiscard]] bool empty() const { return by_who.empty() && by_csp.empty(); }
+  /// Whether a credential of `csp`, held by `who_hash` and issued at `issued_s`, is revoked.
+  [[nodiscard]] bool cover(std::string_view csp, std::uint64_t who_hash,
+                           broker::UnixSeconds issued_s) const;
 };
 
 struct Snapshot {

@@ -150,7 +150,8 @@ TEST_CASE("a fold that a crash interrupted counts once, wherever it stopped") {
   }
 }
 
-TEST_CASE("what a killed relay leaves is settled to the octet, and each allocation has one record") {
+TEST_CASE(
+    "what a killed relay leaves is settled to the octet, and each allocation has one record") {
   Directory directory;
   broker::ModelLedger ledger;
   {
@@ -214,7 +215,8 @@ TEST_CASE("a file that is no meter table, or a damaged one, is an error or harml
   const std::string good{std::istreambuf_iterator<char>(original), {}};
   for (int round = 0; round < 500; ++round) {
     std::string bad = good;
-    for (int i = 0; i < 1 + round % 40; ++i) bad[random() % bad.size()] = static_cast<char>(random());
+    for (int i = 0; i < 1 + round % 40; ++i)
+      bad[random() % bad.size()] = static_cast<char>(random());
     if (round % 5 == 0) bad.resize(random() % bad.size());
     std::ofstream(directory.file(), std::ios::binary) << bad;
     auto table = MeterTable::open(directory.file());

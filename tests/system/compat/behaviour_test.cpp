@@ -97,6 +97,7 @@ TEST_CASE(
     for (const int signal : {SIGHUP, SIGUSR2, SIGPIPE}) CHECK(react(server, signal) == Reaction{});
     server.relay().process().signal(last);
     const auto exit = server.relay().process().wait_exit(Milliseconds(10000));
+    INFO(server.last_words());
     REQUIRE(exit);
     CHECK(exit->status == 0);
     CHECK(exit->signal == 0);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "contest.h"
+#include "coturn_tool.h"
 
 using namespace compat;
 using namespace turntest;
@@ -147,6 +148,10 @@ TEST_CASE(
   const EchoPeers peers;
   const Contest contest(servers, peers.ports());
 
+  for (const auto& server : servers) {
+    INFO(to_string(server->contestant()) << " said:\n" << server->last_words());
+    REQUIRE(server->relay().process().running());
+  }
   for (std::size_t i = 0; i < contest.tasks.size(); ++i) {
     const Task& task = contest.tasks[i];
     INFO("scenario " << task.scenario->name << ", server " << to_string(task.server->contestant())
@@ -176,7 +181,9 @@ TEST_CASE(
 
   // The client leaves its first allocation over UDP behind; the end of the server ends it.
   const ExitStatus exit = broker.relay().stop();
+  INFO(servers.back()->last_words());
   CHECK(exit.status == 0);
   CHECK(exit.signal == 0);
+  CHECK(our_faults(broker.relay().output()).empty());
   CHECK(recorded_by_user(broker) == expected_of_user);
 }

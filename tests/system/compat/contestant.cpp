@@ -1,10 +1,27 @@
 #include "contestant.h"
 
+#include <csignal>
 #include <stdexcept>
+
+#include "coturn_tool.h"
+#include "support/wait_until.h"
 
 namespace compat {
 
 using namespace turntest;
+
+namespace {
+
+/// Whether the process has a handler for the signal.
+bool catches(pid_t pid, int signal) {
+  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const std::string name = "SigCgt:\t";
+  const std::size_t at = status.find(name);
+  if (at == std::string::npos) return false;
+  return ((std::stoull(status.substr(at + name.size(), 16), nullptr, 16) >> (signal - 1)) & 1) != 0;
+}
+
+}  // namespace
 
 std::string to_string(Contestant contestant) {
   switch (contestant) {
@@ -26,11 +43,16 @@ Server::Server(Contestant contestant, const ServerOptions& options) : contestant
   relay.binary = binary_of(contestant);
   relay.config = options.config;
   relay.arguments = options.arguments;
-  relay.relay_threads = 2;
+  relay.relay_threads = options.relay_threads;
   relay.realm = options.realm;
   relay.secret.clear();
+  relay.environment = lenient_server();
   if (contestant != Contestant::with_plugin) {
     relay_ = std::make_unique<RelayProcess>(std::move(relay));
+    // The relay threads answer before the main thread is through with its part, which ends with this.
+    const auto ready = [&] { return catches(relay_->process().pid(), SIGUSR2); };
+    if (!wait_until(Milliseconds(10000), ready))
+      throw std::runtime_error("the server " + to_string(contestant) + " does not get ready");
     return;
   }
   BrokerRelayOptions broker;
@@ -39,6 +61,12 @@ Server::Server(Contestant contestant, const ServerOptions& options) : contestant
   broker.broker_toml = "default_csp = \"" + id + "\"";
   broker.csp_toml = "[csp." + id + ".quota.data]\nvolume = \"1 TB\"\nperiod = \"total\"\n";
   broker_ = std::make_unique<BrokerRelay>(std::move(broker));
+}
+
+std::string Server::last_words() {
+  constexpr std::size_t octets_max = 8192;
+  const std::string output = relay().output();
+  return output.size() <= octets_max ? output : output.substr(output.size() - octets_max);
 }
 
 BrokerRelay& Server::broker() {

@@ -23,6 +23,7 @@ struct ServerOptions {
   std::string config = {};                  ///< lines of turnserver.conf
   std::vector<std::string> arguments = {};  ///< more of the command line
   std::string realm = "north.gov";
+  int relay_threads = 2;
 };
 
 class Server {
@@ -33,6 +34,8 @@ class Server {
 
   [[nodiscard]] Contestant contestant() const { return contestant_; }
   [[nodiscard]] turntest::RelayProcess& relay() { return broker_ ? broker_->relay() : *relay_; }
+  /// The end of what it printed: what a sanitizer or a crash has to say.
+  [[nodiscard]] std::string last_words();
   /// Throws unless this is the one with the plugin.
   [[nodiscard]] turntest::BrokerRelay& broker();
 

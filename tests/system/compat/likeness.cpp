@@ -1,7 +1,6 @@
 #include "likeness.h"
 
 #include <algorithm>
-#include <regex>
 #include <sstream>
 
 namespace compat {
@@ -11,8 +10,15 @@ std::string plain(std::string text, const std::vector<Replacement>& replacements
     for (std::size_t at = text.find(what); at != std::string::npos;
          at = text.find(what, at + by.size()))
       text.replace(at, what.size(), by);
-  static const std::regex time(R"((^|\n)\d+: )");
-  return std::regex_replace(text, time, "$1");
+  std::string timeless;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t digits_end = line.find_first_not_of("0123456789");
+    const bool timed = digits_end != 0 && digits_end != std::string::npos &&
+                       line.compare(digits_end, 2, ": ") == 0;
+    timeless += (timed ? line.substr(digits_end + 2) : line) + "\n";
+  }
+  return timeless;
 }
 
 std::multiset<std::string> lines_of(std::string text,

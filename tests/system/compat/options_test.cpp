@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
-#include <regex>
 
 #include "contestant.h"
+#include "coturn_tool.h"
 #include "likeness.h"
 
 using namespace compat;
@@ -21,10 +21,16 @@ std::map<std::string, std::string> options_of(const std::filesystem::path& sourc
   REQUIRE(begin != std::string::npos);
   REQUIRE(end != std::string::npos);
   const std::string table = text.substr(begin, end - begin);
-  static const std::regex row(R"re(\{\s*"([^"]+)",\s*(\w+),)re");
   std::map<std::string, std::string> options;
-  for (std::sregex_iterator match(table.begin(), table.end(), row), last; match != last; ++match)
-    options[(*match)[1]] = (*match)[2];
+  // A row is { "name", kind, NULL, value }.
+  for (std::size_t at = table.find("{ \""); at != std::string::npos; at = table.find("{ \"", at)) {
+    const std::size_t name = at + 3;
+    const std::size_t name_end = table.find('"', name);
+    const std::size_t kind = table.find_first_not_of("\", \t", name_end);
+    at = table.find(',', kind);
+    REQUIRE(at != std::string::npos);
+    options[table.substr(name, name_end - name)] = table.substr(kind, at - kind);
+  }
   return options;
 }
 
@@ -45,6 +51,7 @@ Answer answer_of(Contestant contestant, const Attempt& attempt) {
   ChildOptions command;
   command.program = binary_of(contestant);
   command.directory = directory.path();
+  command.environment = lenient();
   // Before all others, so that no attempt leaves a file elsewhere.
   command.arguments = {"--log-file", "stdout", "-c",
                        directory.write("turnserver.conf", attempt.config + "\n").string()};
@@ -99,12 +106,11 @@ TEST_CASE("the patched server's help is the unpatched one's and what it says of 
   CHECK(before.status == after.status);
   const std::string added = difference(lines_of(before.output, {}), lines_of(after.output, {}));
   INFO(added);
-  static const std::regex plugin_lines(
-      R"((\+ (\s.*|--plugin.*)\n)*\+  --plugin\t.*\n\+  --plugin-config\t.*\n)");
-  CHECK(added.find("\n- ") == std::string::npos);
-  CHECK(added.find("- ") != 0);
-  CHECK(std::regex_match(added, plugin_lines));
+  // Sorted: what goes on in a second line comes first.
   CHECK(std::count(added.begin(), added.end(), '\n') == 3);
+  CHECK(added.rfind("+ \t", 0) == 0);
+  CHECK(added.find("\n+  --plugin\t") != std::string::npos);
+  CHECK(added.find("\n+  --plugin-config\t") != std::string::npos);
 }
 
 TEST_CASE("each option of the unpatched server is taken or refused alike by the patched one") {

@@ -1,4 +1,8 @@
 system_test(compat 300)
+# What is coturn's own in a build with sanitizers.
+set(suppressions ${CMAKE_SOURCE_DIR}/coturn-patches)
+set_tests_properties(system-compat PROPERTIES ENVIRONMENT
+  "LSAN_OPTIONS=suppressions=${suppressions}/lsan.supp:print_suppressions=0;TSAN_OPTIONS=suppressions=${suppressions}/tsan.supp:print_suppressions=0")
 add_dependencies(compat-tests coturn-unpatched turnutils_uclient turnutils_peer turnutils_stunclient
   turnutils_natdiscovery turnutils_rfc5769check turnutils_oauth)
 target_compile_definitions(compat-tests PRIVATE

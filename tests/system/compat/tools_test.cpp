@@ -1,9 +1,9 @@
 // coturn's other tools: those that the patches could touch do as they did, and all work with every
 // server.
 #include <catch2/catch.hpp>
-#include <regex>
 
 #include "contestant.h"
+#include "coturn_tool.h"
 #include "likeness.h"
 #include "support/udp_peer.h"
 #include "support/wait_until.h"
@@ -15,10 +15,7 @@ namespace {
 
 RunResult run_tool(std::string_view name, std::vector<std::string> arguments,
                    const std::filesystem::path& directory = TURNUTILS_DIR) {
-  ChildOptions command;
-  command.program = directory / name;
-  command.arguments = std::move(arguments);
-  return run_to_end(command);
+  return run_to_end(tool_command(name, std::move(arguments), directory));
 }
 
 /// turnadmin is turnserver under another name.
@@ -28,17 +25,17 @@ class Admin {
     std::filesystem::create_symlink(binary_of(contestant), directory_ / "turnadmin");
   }
   [[nodiscard]] std::pair<int, std::string> run(std::vector<std::string> arguments) const {
-    ChildOptions command;
-    command.program = directory_ / "turnadmin";
+    ChildOptions command = tool_command("turnadmin", std::move(arguments), directory_.path());
     command.directory = directory_.path();
-    command.arguments = std::move(arguments);
     const RunResult result = run_to_end(command);
     std::vector<Replacement> replacements = {{directory_.path().string(), "DIRECTORY"}};
     // It logs to where nobody asked it to; the file is named by the process's id.
-    static const std::regex log_file(R"(log file opened: (\S+))");
-    if (std::smatch match; std::regex_search(result.output, match, log_file)) {
-      std::filesystem::remove(match[1].str());
-      replacements.push_back({match[1], "LOG-FILE"});
+    constexpr std::string_view label = "log file opened: ";
+    if (const std::size_t at = result.output.find(label); at != std::string::npos) {
+      const std::size_t begin = at + label.size();
+      const std::string file = result.output.substr(begin, result.output.find('\n', begin) - begin);
+      std::filesystem::remove(file);
+      replacements.push_back({file, "LOG-FILE"});
     }
     return {result.exit.status, plain(result.output, replacements)};
   }
@@ -150,10 +147,8 @@ TEST_CASE("turnutils_oauth and turnutils_peer work") {
 
   // An address that no other test listens on: it takes the next port without asking.
   const PortLease port;
-  ChildOptions command;
-  command.program = std::filesystem::path(TURNUTILS_DIR) / "turnutils_peer";
-  command.arguments = {"-L", "127.0.0.42", "-p", std::to_string(port.port())};
-  ChildProcess echo(command);
+  ChildProcess echo(
+      tool_command("turnutils_peer", {"-L", "127.0.0.42", "-p", std::to_string(port.port())}));
   UdpPeer sender;
   const Address far = *Address::parse("127.0.0.42:" + std::to_string(port.port()));
   CHECK(wait_until(Milliseconds(10000), [&] {

@@ -1,8 +1,10 @@
 #include "uclient.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <ostream>
-#include <regex>
+
+#include "coturn_tool.h"
 
 namespace compat {
 
@@ -10,15 +12,10 @@ using namespace turntest;
 
 namespace {
 
-/// The last match's groups, which are numbers.
-void read_last(const std::string& text, const char* pattern, std::uint64_t& first,
-               std::uint64_t& second) {
-  const std::regex expression(pattern);
-  for (std::sregex_iterator match(text.begin(), text.end(), expression), end; match != end;
-       ++match) {
-    first = std::stoull((*match)[1]);
-    second = std::stoull((*match)[2]);
-  }
+/// The number after the last occurrence of `label`; 0 when there is none.
+std::uint64_t last_number(const std::string& text, std::string_view label) {
+  const std::size_t at = text.rfind(label);
+  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + label.size(), nullptr, 10);
 }
 
 TransportKind transport_of(const Scenario& scenario) {
@@ -61,20 +58,19 @@ Outcome parse_output(const RunResult& result) {
   Outcome outcome;
   outcome.exit_status = result.exit.status;
   outcome.exit_signal = result.exit.signal;
-  read_last(result.output, R"(tot_send_msgs=(\d+), tot_recv_msgs=(\d+))", outcome.sent_messages,
-            outcome.received_messages);
-  read_last(result.output, R"(tot_send_bytes ~ (\d+), tot_recv_bytes ~ (\d+))", outcome.sent_octets,
-            outcome.received_octets);
-  read_last(result.output, R"(Total lost packets (\d+) .*total send dropped (\d+))", outcome.lost,
-            outcome.dropped);
+  outcome.sent_messages = last_number(result.output, "tot_send_msgs=");
+  outcome.received_messages = last_number(result.output, "tot_recv_msgs=");
+  outcome.sent_octets = last_number(result.output, "tot_send_bytes ~ ");
+  outcome.received_octets = last_number(result.output, "tot_recv_bytes ~ ");
+  outcome.lost = last_number(result.output, "Total lost packets ");
+  outcome.dropped = last_number(result.output, "total send dropped ");
   return outcome;
 }
 
 Run run_uclient(const Scenario& scenario, const RelayProcess& relay, const Login& login,
                 const PeerPorts& peers) {
   const Address server = relay.address(transport_of(scenario), scenario.server_family);
-  ChildOptions command;
-  command.program = std::filesystem::path(TURNUTILS_DIR) / "turnutils_uclient";
+  ChildOptions command = tool_command("turnutils_uclient", {});
   command.directory = relay.directory().path();
   command.arguments = {
       "-n", std::to_string(messages_of_client),      "-m", std::to_string(clients),

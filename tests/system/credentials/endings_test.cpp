@@ -178,7 +178,8 @@ TEST_CASE(
   const Credentials alice = acme_user("alice");
   Talk of_alice(as(relay, alice));
   Talk of_bob(as(relay, acme_user("bob")));
-  Talk of_beta(as(relay, beta_user("carol")));
+  const Credentials carol = beta_user("carol");
+  Talk of_beta(as(relay, carol));
   CHECK(relay.ctl({"revoke", alice.username}).at("cut") == 1);
   CHECK(gone(relay, "alice"));
   CHECK(reason_of(relay, "alice") == "revoked");
@@ -188,7 +189,7 @@ TEST_CASE(
   CHECK(relay.ctl({"revoke", "--csp", "beta"}).at("cut") == 1);
   CHECK(gone(relay, "carol"));
   CHECK(reason_of(relay, "carol") == "revoked");
-  CHECK(try_allocate(relay, beta_user("carol")).code == 401);
+  CHECK(try_allocate(relay, carol).code == 401);
   CHECK(of_bob.send(1));
   CHECK(relay.ctl_raw({"revoke", "--csp", "nobody"}).exit.status == 1);
 

@@ -154,7 +154,8 @@ TEST_CASE("what is wrong with a credential is refused with 401 and told in the l
     CHECK(relay.relay().wait_output(refused.line, patience));
     secrets.push_back(refused.credentials.password);
   }
-  for (const auto& account : relay.ctl({"usage"}).at("accounts"))
+  const auto usage = relay.ctl({"usage"});
+  for (const auto& account : usage.at("accounts"))
     CHECK(account.at("allocations") == 0);
   CHECK(relay.records().empty());
   // Still, a good one is admitted.

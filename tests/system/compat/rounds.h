@@ -1,0 +1,23 @@
+// The same scenarios for several set-ups of the three servers, and what must come of it: every client gets
+// what it should, the plugin counts what was relayed, and its server ends in peace.
+//
+// Owner: the test. Threads: one.
+#pragma once
+
+#include "contest.h"
+
+namespace compat {
+
+struct Round {
+  std::string name;
+  Login login;
+  std::vector<std::unique_ptr<Server>> servers;  ///< one of each contestant
+};
+
+/// Runs all at the same time and checks with Catch.
+void check_rounds(const std::vector<Round>& rounds, const std::vector<Scenario>& scenarios);
+
+/// The names of the users in the usage records of the round's plugin.
+[[nodiscard]] std::vector<std::string> recorded_clients(const Round& round);
+
+}  // namespace compat
