@@ -155,8 +155,7 @@ TEST_CASE("what is wrong with a credential is refused with 401 and told in the l
     secrets.push_back(refused.credentials.password);
   }
   const auto usage = relay.ctl({"usage"});
-  for (const auto& account : usage.at("accounts"))
-    CHECK(account.at("allocations") == 0);
+  for (const auto& account : usage.at("accounts")) CHECK(account.at("allocations") == 0);
   CHECK(relay.records().empty());
   // Still, a good one is admitted.
   CHECK(try_allocate(relay, rest_credentials(acme_secret, "acme/data/alice")));
