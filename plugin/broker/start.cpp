@@ -179,8 +179,8 @@ broker::Status Broker::make_events() {
     watch_event_ = make(watch_->descriptor(), EV_READ | EV_PERSIST, [](int, short, void* self) {
       auto& broker = *static_cast<Broker*>(self);
       broker.watch_->drain();
-      // Editors write in steps: wait until it has been quiet for a moment.
-      broker.reload_at_ms_ = broker.clock_.steady_ms() + tick_ms / 2;
+      // Editors write in steps: wait a moment, but not for a directory to be quiet.
+      if (broker.reload_at_ms_ == 0) broker.reload_at_ms_ = broker.clock_.steady_ms() + tick_ms / 2;
     });
     ::event_add(watch_event_.get(), nullptr);
   } else {
