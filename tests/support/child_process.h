@@ -50,8 +50,9 @@ class ChildProcess {
   std::optional<ExitStatus> wait_exit(Milliseconds timeout);
   /// SIGKILL, and waits until it is gone.
   void kill();
-  /// SIGTERM, and SIGKILL when that did not do within `timeout`.
-  ExitStatus stop(Milliseconds timeout = Milliseconds(10000));
+  /// SIGTERM, and SIGKILL when that did not do within `timeout`: long, as the kernel may take its time to
+  /// free what a process held.
+  ExitStatus stop(Milliseconds timeout = Milliseconds(60000));
 
   /// stdout and stderr as they came; complete once wait_exit() succeeded.
   [[nodiscard]] std::string output() const;
