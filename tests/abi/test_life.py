@@ -39,11 +39,12 @@ class Life(unittest.TestCase):
                         client.permit(peer.address)
                         client.send_indication(peer.address, b"hello")
                         self.assertEqual(peer.receive()[0], b"hello")
+                # A thread that no client came to may still be on its way up: its tick tells that it is there.
+                wait_for(lambda s=server, n=expected: {e["thread"] for e in s.events("tick")} == set(range(n)),
+                         "every relay thread ticks")
                 starts = server.events("relay_thread_start")
                 self.assertEqual(server.events("start")[0]["relay_threads"], expected)
                 self.assertEqual(sorted(event["thread"] for event in starts), list(range(expected)))
-                wait_for(lambda s=server, n=expected: {e["thread"] for e in s.events("tick")} == set(range(n)),
-                         "every relay thread ticks")
                 self.assertEqual(server.stop(), 0)
                 self.assertEqual(len(server.events("closed")), 2)
                 self.assertEqual(len(server.events("relay_thread_stop")), expected)
