@@ -40,9 +40,7 @@ std::vector<AllocationStatus> Broker::allocations(const std::optional<std::strin
   std::vector<AllocationStatus> list;
   for (const AllocationSlot& slot : table_->allocations()) {
     if (slot.state.load(std::memory_order_acquire) != SlotState::live) continue;
-    if (std::atomic_ref(const_cast<std::uint8_t&>(slot.created)).load(std::memory_order_acquire) ==
-        0)
-      continue;
+    if (slot.created.load(std::memory_order_acquire) == 0) continue;
     const Account* account = index_->at(slot.account);
     if (account == nullptr || (csp && account->key.csp != *csp)) continue;
     const auto record = record_of(*table_, slot, EndReason::released);

@@ -17,6 +17,7 @@
 #include "broker/settler.h"
 #include "broker/state_dir.h"
 #include "clock.h"
+#include "config_files.h"
 #include "ctl/control.h"
 #include "ctl/control_server.h"
 #include "host.h"
@@ -111,6 +112,7 @@ class Broker final : public Control {
   std::shared_ptr<const Revocations> revocations_ = std::make_shared<Revocations>();
   std::string config_error_;
   broker::UnixSeconds config_loaded_s_ = 0;
+  ConfigWatch watch_{real_config_files()};
   broker::UnixSeconds started_s_ = 0;
 
   std::unique_ptr<StateDir> state_dir_;
@@ -124,7 +126,6 @@ class Broker final : public Control {
   Inbox inbox_;
   std::unique_ptr<RelaySide> relay_side_;
   std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
-  std::unique_ptr<ConfigWatch> watch_;
 
   http::EventBaseHandle base_;
   http::EventHandle wake_event_;
@@ -134,7 +135,6 @@ class Broker final : public Control {
   std::thread thread_;
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> reload_asked_{false};
-  std::int64_t reload_at_ms_ = 0;  ///< steady; 0: no change seen
   std::int64_t next_second_ms_ = 0;
 };
 

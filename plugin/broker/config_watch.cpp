@@ -1,51 +1,53 @@
 #include "broker/config_watch.h"
 
-#include <sys/inotify.h>
-
-#include <array>
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <set>
+#include <utility>
 
 namespace plugin {
 
-broker::Result<ConfigWatch> ConfigWatch::create() {
-  UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!fd) return broker::Error{std::string("cannot watch files: ") + std::strerror(errno)};
-  return ConfigWatch(std::move(fd));
+void ConfigWatch::watch(std::vector<std::string> paths, std::vector<std::string> patterns) {
+  paths_ = std::move(paths);
+  patterns_ = std::move(patterns);
 }
 
-broker::Status ConfigWatch::watch(const std::vector<std::string>& files) {
-  std::set<std::string> directories;
-  for (const auto& file : files) {
-    const std::filesystem::path path(file);
-    const auto parent = path.parent_path();
-    directories.insert(parent.empty() ? "." : parent.string());
-    std::error_code ignored;
-    if (const auto target = std::filesystem::weakly_canonical(path, ignored); !ignored)
-      directories.insert(target.parent_path().string());
+bool ConfigWatch::look() {
+  auto now = stamps();
+  if (now == seen_) {
+    changed_.reset();
+    return false;
   }
-  for (const int watch : watches_) ::inotify_rm_watch(fd_.get(), watch);
-  watches_.clear();
-  std::string failed;
-  for (const auto& directory : directories) {
-    const int watch = ::inotify_add_watch(fd_.get(), directory.c_str(),
-                                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |
-                                              IN_DELETE | IN_ATTRIB | IN_ONLYDIR);
-    if (watch >= 0)
-      watches_.push_back(watch);
+  if (!changed_) {
+    changed_ = std::move(now);
+    return false;
+  }
+  // What the earlier look saw, not this one: what has come since is loaded now or seen again.
+  seen_ = std::move(*changed_);
+  changed_.reset();
+  return true;
+}
+
+ConfigWatch::Stamps ConfigWatch::stamps() const {
+  Stamps all;
+  const auto add = [&all](const std::string& path) {
+    struct stat s {};
+    if (::stat(path.c_str(), &s) != 0)
+      all[path] = {-1, errno};
     else
-      failed = "cannot watch " + directory + ": " + std::strerror(errno);
-  }
-  if (!failed.empty()) return broker::Error{failed};
-  return broker::Nothing{};
-}
-
-void ConfigWatch::drain() {
-  alignas(inotify_event) std::array<char, 4096> events;
-  while (::read(fd_.get(), events.data(), events.size()) > 0) {
-  }
+      all[path] = {static_cast<std::int64_t>(s.st_dev),
+                   static_cast<std::int64_t>(s.st_ino),
+                   s.st_size,
+                   s.st_mtim.tv_sec,
+                   s.st_mtim.tv_nsec,
+                   s.st_ctim.tv_sec,
+                   s.st_ctim.tv_nsec};
+  };
+  for (const auto& path : paths_) add(path);
+  for (const auto& pattern : patterns_)
+    if (const auto matches = files_.match(pattern); matches)
+      for (const auto& path : matches.value()) add(path);
+    else
+      all[pattern + ": " + matches.error().message] = {};
+  return all;
 }
 
 }  // namespace plugin

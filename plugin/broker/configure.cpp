@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "broker/broker.h"
-#include "config_files.h"
 
 namespace plugin {
 
@@ -133,7 +132,6 @@ broker::Status Broker::reload() {
     if (config_error_ != loaded.error().message)
       host_.error("configuration not reloaded: {}", loaded.error().message);
     config_error_ = loaded.error().message;
-    watch_files();
     return loaded.error();
   }
   config_error_.clear();
@@ -148,13 +146,9 @@ broker::Status Broker::reload() {
 }
 
 void Broker::watch_files() {
-  if (watch_ == nullptr) return;
   auto files = config_->files;
   files.push_back(config_file_);
-  // A new file that an include pattern matches appears in the pattern's directory.
-  files.insert(files.end(), config_->include_patterns.begin(), config_->include_patterns.end());
-  if (auto status = watch_->watch(files); !status)
-    host_.warning("configuration: {}", status.error().message);
+  watch_.watch(std::move(files), config_->include_patterns);
 }
 
 }  // namespace plugin

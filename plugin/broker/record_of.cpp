@@ -60,7 +60,7 @@ UsageRecord record_of(const MeterTable& table, const AllocationSlot& slot, EndRe
   for (const auto& address : slot.relayed)
     if (address.family != 0) record.relayed_addresses.push_back(format_address(address));
   record.start_ms = slot.start_ms;
-  record.end_ms = slot.end_ms;
+  record.end_ms = slot.end_ms.load(std::memory_order_relaxed);
   record.used = used_of(slot);
   for (std::size_t d = 0; d < 2; ++d) {
     record.used.octets[d] += slot.earlier_octets[d];

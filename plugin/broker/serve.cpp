@@ -37,10 +37,6 @@ void Broker::on_wake() {
 void Broker::on_tick() {
   const std::int64_t now_ms = clock_.steady_ms();
   table_->header().alive_ms.store(clock_.unix_ms());
-  if (reload_at_ms_ != 0 && now_ms >= reload_at_ms_) {
-    reload_at_ms_ = 0;
-    [[maybe_unused]] const auto reported = reload();
-  }
   roll_periods();
   serve_admissions();
   serve_credit();
@@ -54,6 +50,9 @@ void Broker::on_tick() {
 }
 
 void Broker::every_second() {
+  // A file that only the refused configuration names is not watched.
+  if (!config_error_.empty()) [[maybe_unused]]
+    const auto reported = reload();
   settler_->report_changes();
   settler_->take_back_idle();
   cut_revoked();

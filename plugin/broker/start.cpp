@@ -10,7 +10,6 @@
 
 #include "broker/broker.h"
 #include "broker/recovery.h"
-#include "config_files.h"
 #include "records/recorded.h"
 #include "sqlite/sqlite_ledger.h"
 
@@ -19,6 +18,8 @@ namespace plugin {
 namespace {
 
 constexpr int tick_ms = 100;
+// A change is loaded two looks later, and is to take effect within a second.
+constexpr int watch_ms = 200;
 
 std::uint64_t random_incarnation() {
   std::uint64_t id = 0;
@@ -173,19 +174,13 @@ broker::Status Broker::make_events() {
   const timeval interval{0, tick_ms * 1000};
   ::event_add(wake_event_.get(), nullptr);
   ::event_add(tick_event_.get(), &interval);
-
-  if (auto watch = ConfigWatch::create(); watch) {
-    watch_ = std::make_unique<ConfigWatch>(std::move(watch).value());
-    watch_event_ = make(watch_->descriptor(), EV_READ | EV_PERSIST, [](int, short, void* self) {
-      auto& broker = *static_cast<Broker*>(self);
-      broker.watch_->drain();
-      // Editors write in steps: wait a moment, but not for a directory to be quiet.
-      if (broker.reload_at_ms_ == 0) broker.reload_at_ms_ = broker.clock_.steady_ms() + tick_ms / 2;
-    });
-    ::event_add(watch_event_.get(), nullptr);
-  } else {
-    host_.warning("{}; use SIGHUP or turnbrokerctl reload after a change", watch.error().message);
-  }
+  watch_event_ = make(-1, EV_PERSIST, [](int, short, void* self) {
+    auto& broker = *static_cast<Broker*>(self);
+    if (broker.watch_.look()) [[maybe_unused]]
+      const auto reported = broker.reload();
+  });
+  const timeval watch_interval{0, watch_ms * 1000};
+  ::event_add(watch_event_.get(), &watch_interval);
 
   auto control =
       ControlServer::start(base_.get(), *this, state_dir_->resolve(config_->control_socket));

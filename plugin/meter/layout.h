@@ -51,15 +51,15 @@ struct alignas(64) AllocationSlot {
   turn_meter meter;
 
   std::atomic<SlotState> state;
-  std::uint32_t account;            ///< index of the CSP's account
-  std::uint32_t client_account;     ///< index of the client's own account, or no_slot
-  std::atomic<std::uint32_t> next;  ///< link in the free or the closed list
-  std::uint64_t id;                 ///< the host's allocation id
-  std::uint64_t sequence;           ///< unique in the incarnation
-  std::uint64_t continues;          ///< sequence of the slot of the earlier period, or 0
-  std::int64_t start_ms;            ///< Unix time
-  std::int64_t end_ms;
-  std::int64_t expiry_s;  ///< of the credential; 0: none
+  std::uint32_t account;             ///< index of the CSP's account
+  std::uint32_t client_account;      ///< index of the client's own account, or no_slot
+  std::atomic<std::uint32_t> next;   ///< link in the free or the closed list
+  std::uint64_t id;                  ///< the host's allocation id
+  std::uint64_t sequence;            ///< unique in the incarnation
+  std::uint64_t continues;           ///< sequence of the slot of the earlier period, or 0
+  std::int64_t start_ms;             ///< Unix time
+  std::atomic<std::int64_t> end_ms;  ///< stored by the relay thread while others may be reading
+  std::int64_t expiry_s;             ///< of the credential; 0: none
 
   std::int64_t issued_s;   ///< of the credential; 0: unknown
   std::uint64_t who_hash;  ///< names the credential in a revocation; 0: none
@@ -74,8 +74,8 @@ struct alignas(64) AllocationSlot {
   turn_address client;
   turn_address relayed[2];
   std::uint8_t transport;
-  std::uint8_t created;    ///< the host reported allocation_created
-  std::uint8_t continued;  ///< a later slot has taken over: no record of its own
+  std::atomic<std::uint8_t> created;  ///< the host reported allocation_created
+  std::uint8_t continued;             ///< a later slot has taken over: no record of its own
   std::uint8_t close_reason;
   std::uint8_t name_length;
   std::uint8_t reserved[7];

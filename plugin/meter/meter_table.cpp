@@ -146,7 +146,8 @@ AllocationSlot* MeterTable::take_allocation() {
   slot->id = 0;
   slot->sequence = header_->sequence.fetch_add(1, std::memory_order_relaxed) + 1;
   slot->continues = 0;
-  slot->start_ms = slot->end_ms = slot->expiry_s = slot->issued_s = 0;
+  slot->start_ms = slot->expiry_s = slot->issued_s = 0;
+  slot->end_ms.store(0, std::memory_order_relaxed);
   slot->who_hash = 0;
   std::fill_n(slot->earlier_octets, 2, 0);
   std::fill_n(slot->earlier_packets, 2, 0);
@@ -154,7 +155,8 @@ AllocationSlot* MeterTable::take_allocation() {
   slot->rate_tokens = slot->rate_at_ms = 0;
   slot->client = turn_address{};
   std::fill_n(slot->relayed, 2, turn_address{});
-  slot->transport = slot->created = slot->continued = slot->close_reason = 0;
+  slot->transport = slot->continued = slot->close_reason = 0;
+  slot->created.store(0, std::memory_order_relaxed);
   slot->name_length = 0;
   return slot;
 }

@@ -173,13 +173,13 @@ void RelaySide::allocation_created(const turn_allocation_created& in) {
   AllocationSlot& slot = MeterTable::slot_of(*in.allocation.meter);
   slot.relayed[0] = in.relayed[0];
   slot.relayed[1] = in.relayed[1];
-  std::atomic_ref(slot.created).store(1, std::memory_order_release);
+  slot.created.store(1, std::memory_order_release);
 }
 
 void RelaySide::allocation_closed(const turn_allocation_closed& in) {
   if (in.allocation.meter == nullptr) return;
   AllocationSlot& slot = MeterTable::slot_of(*in.allocation.meter);
-  slot.end_ms = clock_.unix_ms();
+  slot.end_ms.store(clock_.unix_ms(), std::memory_order_relaxed);
   slot.close_reason = static_cast<std::uint8_t>(in.reason);
   give_up(table_, accounts_, slot);
 }
@@ -247,7 +247,7 @@ AllocationSlot* RelaySide::move_to_successor(AllocationSlot& slot, Account& acco
   }
   later->client = slot.client;
   later->transport = slot.transport;
-  later->created = slot.created;
+  later->created.store(slot.created.load(std::memory_order_relaxed), std::memory_order_relaxed);
   later->name_length = slot.name_length;
   std::memcpy(later->name, slot.name, sizeof later->name);
   later->meter.charged_directions = next->charged_directions.load(std::memory_order_relaxed);
@@ -255,7 +255,7 @@ AllocationSlot* RelaySide::move_to_successor(AllocationSlot& slot, Account& acco
   if (next_client != nullptr) next_client->live.fetch_add(1, std::memory_order_relaxed);
   later->state.store(SlotState::live, std::memory_order_release);
 
-  slot.end_ms = clock_.unix_ms();
+  slot.end_ms.store(clock_.unix_ms(), std::memory_order_relaxed);
   slot.continued = 1;
   give_up(table_, accounts_, slot);
   return later;

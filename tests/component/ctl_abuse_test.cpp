@@ -17,7 +17,7 @@ struct Served {
     CHECK_THAT(get_status(path), StartsWith("HTTP/1.1 200 OK"));
   }
 
-  TemporaryDirectory directory;
+  turntest::TempDir directory;
   FakeControl control;
   std::string path;
   RunningServer server;
@@ -259,7 +259,7 @@ TEST_CASE("unknown routes and methods get problem documents") {
 }
 
 TEST_CASE("the server goes while clients are connected") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   FakeControl control;
   auto server = std::make_unique<RunningServer>(control, path);

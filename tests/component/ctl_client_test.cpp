@@ -91,7 +91,7 @@ plugin::AccountStatus used_of(const std::string& csp, broker::MediaType media, s
 }
 
 struct Broker {
-  TemporaryDirectory directory;
+  turntest::TempDir directory;
   FakeControl control;
   std::string path = directory / "control.sock";
   std::unique_ptr<RunningServer> server;
@@ -293,7 +293,7 @@ TEST_CASE("what the broker refuses is one line on stderr and exit code 1") {
 }
 
 TEST_CASE("a server that is not there is exit code 3 and named with the reason") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "none.sock";
   const Ran missing = run({"--socket", path, "status"});
   CHECK(missing.exit_code == 3);
@@ -308,7 +308,7 @@ TEST_CASE("a server that is not there is exit code 3 and named with the reason")
 }
 
 TEST_CASE("answers that are none are exit code 3") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "odd.sock";
   struct Case {
     std::string answer;
@@ -334,7 +334,7 @@ TEST_CASE("answers that are none are exit code 3") {
 }
 
 TEST_CASE("an error without a problem document still tells its status") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "odd.sock";
   const OddServer server(path, "HTTP/1.1 413 Too Large\r\nContent-Length: 6\r\n\r\n<html>");
   const Ran ran = run({"--socket", path, "usage"});
@@ -343,7 +343,7 @@ TEST_CASE("an error without a problem document still tells its status") {
 }
 
 TEST_CASE("a server that never answers is given up after --timeout") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "odd.sock";
   const OddServer server(path, "HTTP/1.1 200 OK\r\n", true);
   const Ran ran = run({"--socket", path, "--timeout", "1s", "usage"});
@@ -390,7 +390,7 @@ TEST_CASE("output that cannot be written is an error") {
 }
 
 TEST_CASE("check-config needs no server and says what is wrong") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string good = directory / "good.toml";
   std::ofstream(good) << "[broker]\nsecrets = [\"a-secret-of-some-length\"]\n"
                          "[csp.acme.quota.video]\nvolume = \"500 GB\"\nperiod = \"month\"\n"

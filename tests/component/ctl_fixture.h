@@ -25,32 +25,13 @@
 #include "ctl/control.h"
 #include "ctl/control_server.h"
 #include "http/handles.h"
+#include "support/temp_dir.h"
 #include "unique_fd.h"
 
 namespace ctl_test {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "turnbroker-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] std::string path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline plugin::AccountStatus account(const std::string& csp, broker::MediaType media,
                                      const std::string& client = {}) {

@@ -35,7 +35,7 @@ std::string error_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("the control socket has mode 0600 even with an umask of 0, which stays as it was") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   const mode_t before = ::umask(0);
   const auto listener = plugin::listen_on_unix_socket(path);
@@ -46,7 +46,7 @@ TEST_CASE("the control socket has mode 0600 even with an umask of 0, which stays
 }
 
 TEST_CASE("the control socket answers while the server lives and its file goes with it") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   FakeControl control;
   {
@@ -57,7 +57,7 @@ TEST_CASE("the control socket answers while the server lives and its file goes w
 }
 
 TEST_CASE("the socket file of a dead process is replaced") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   leave_stale_socket(path);
   FakeControl control;
@@ -66,7 +66,7 @@ TEST_CASE("the socket file of a dead process is replaced") {
 }
 
 TEST_CASE("the socket of a living process is an error and stays in use") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   FakeControl control;
   const RunningServer server(control, path);
@@ -75,7 +75,7 @@ TEST_CASE("the socket of a living process is an error and stays in use") {
 }
 
 TEST_CASE("a file that is no socket is not replaced by the control socket") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   std::ofstream(path) << "precious";
   CHECK(error_of(path) ==
@@ -84,26 +84,26 @@ TEST_CASE("a file that is no socket is not replaced by the control socket") {
 }
 
 TEST_CASE("a control socket's path that does not fit a socket address is named with its limit") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / std::string(120, 'x');
   CHECK_THAT(error_of(path), Contains("its path has " + std::to_string(path.size()) +
                                       " octets; allowed: 1 to 107"));
   const std::string longest =
       directory /
-      std::string(plugin::unix_socket_path_octets_max() - directory.path().size() - 1, 'y');
+      std::string(plugin::unix_socket_path_octets_max() - directory.path().native().size() - 1, 'y');
   CHECK(error_of(longest).empty());
 }
 
 TEST_CASE(
     "a control socket in a directory that does not exist is an error with the system's reason") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "missing/control.sock";
   CHECK(error_of(path) ==
         "control socket " + path + ": cannot open its directory: No such file or directory");
 }
 
 TEST_CASE("a socket file that took the name meanwhile is left alone") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "control.sock";
   {
     const auto listener = plugin::listen_on_unix_socket(path);
@@ -116,7 +116,7 @@ TEST_CASE("a socket file that took the name meanwhile is left alone") {
 }
 
 TEST_CASE("of two processes that start at once one does not take the socket from the other") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const plugin::UniqueFd other(::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY));
   REQUIRE(::flock(other.get(), LOCK_EX) == 0);
   CHECK_THAT(error_of(directory / "control.sock"), Contains("cannot lock its directory"));

@@ -13,36 +13,24 @@
 #include "meter/meter_access.h"
 #include "meter/meter_table.h"
 #include "support/model_ledger.h"
+#include "support/temp_dir.h"
 
 using plugin::MeterTable;
 using plugin::SlotState;
 
 namespace {
 
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/turnbroker-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string file() const { return (path_ / "meters").string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 constexpr MeterTable::Size small{16, 64};
 const broker::AccountKey acme{"acme", broker::MediaType::data, 0, ""};
 
-MeterTable make(const Directory& directory) {
-  auto table = MeterTable::create(directory.file(), small, 0x1234, "relay", "boot");
+MeterTable make(const turntest::TempDir& directory) {
+  auto table = MeterTable::create(directory / "meters", small, 0x1234, "relay", "boot");
   REQUIRE(table);
   return std::move(table).value();
 }
 
-MeterTable reopen(const Directory& directory) {
-  auto table = MeterTable::open(directory.file());
+MeterTable reopen(const turntest::TempDir& directory) {
+  auto table = MeterTable::open(directory / "meters");
   REQUIRE(table);
   return std::move(table).value();
 }
@@ -86,7 +74,7 @@ std::uint64_t charged(broker::LedgerStore& store) {
 }  // namespace
 
 TEST_CASE("slots are lent once at a time, until the table is full") {
-  Directory directory;
+  turntest::TempDir directory;
   auto table = make(directory);
   std::set<plugin::AllocationSlot*> slots;
   while (auto* slot = table.take_allocation()) CHECK(slots.insert(slot).second);
@@ -97,7 +85,7 @@ TEST_CASE("slots are lent once at a time, until the table is full") {
 }
 
 TEST_CASE("threads that take and give back slots never share one") {
-  Directory directory;
+  turntest::TempDir directory;
   auto table = make(directory);
   std::atomic<int> shared{0};
   std::vector<std::thread> threads;
@@ -116,7 +104,7 @@ TEST_CASE("threads that take and give back slots never share one") {
 }
 
 TEST_CASE("a closed slot is folded into its account and free again") {
-  Directory directory;
+  turntest::TempDir directory;
   auto table = make(directory);
   auto* account = table.take_account(acme);
   auto& slot = live(table, *account, 700);
@@ -131,7 +119,7 @@ TEST_CASE("a closed slot is folded into its account and free again") {
 
 TEST_CASE("a fold that a crash interrupted counts once, wherever it stopped") {
   for (const bool summed : {false, true}) {
-    Directory directory;
+    turntest::TempDir directory;
     {
       auto table = make(directory);
       auto* account = table.take_account(acme);
@@ -152,7 +140,7 @@ TEST_CASE("a fold that a crash interrupted counts once, wherever it stopped") {
 
 TEST_CASE(
     "what a killed relay leaves is settled to the octet, and each allocation has one record") {
-  Directory directory;
+  turntest::TempDir directory;
   broker::ModelLedger ledger;
   {
     auto table = make(directory);
@@ -186,7 +174,7 @@ TEST_CASE(
 }
 
 TEST_CASE("after a power failure the larger total counts") {
-  Directory directory;
+  turntest::TempDir directory;
   broker::ModelLedger ledger;
   broker::UsageReport heard;
   heard.account = acme;
@@ -205,23 +193,23 @@ TEST_CASE("a file that is no meter table, or a damaged one, is an error or harml
   const auto seed = Catch::rngSeed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
-  Directory directory;
+  turntest::TempDir directory;
   {
     auto table = make(directory);
     auto* account = table.take_account(acme);
     for (int i = 0; i < 20; ++i) live(table, *account, 100);
   }
-  std::ifstream original(directory.file(), std::ios::binary);
+  std::ifstream original(directory / "meters", std::ios::binary);
   const std::string good{std::istreambuf_iterator<char>(original), {}};
   for (int round = 0; round < 500; ++round) {
     std::string bad = good;
     for (int i = 0; i < 1 + round % 40; ++i)
       bad[random() % bad.size()] = static_cast<char>(random());
     if (round % 5 == 0) bad.resize(random() % bad.size());
-    std::ofstream(directory.file(), std::ios::binary) << bad;
-    auto table = MeterTable::open(directory.file());
+    std::ofstream(directory / "meters", std::ios::binary) << bad;
+    auto table = MeterTable::open(directory / "meters");
     if (!table) {
-      CHECK(table.error().message.find(directory.file()) != std::string::npos);
+      CHECK(table.error().message.find(directory / "meters") != std::string::npos);
       continue;
     }
     broker::ModelLedger ledger;

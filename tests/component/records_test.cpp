@@ -13,7 +13,6 @@
 #include "records/recorded.h"
 
 using Catch::Matchers::Contains;
-using ctl_test::TemporaryDirectory;
 using plugin::RecordWriter;
 using plugin::UsageRecord;
 using std::chrono::seconds;
@@ -122,7 +121,7 @@ TEST_CASE("times are RFC 3339 with milliseconds, before 1970 and at the ends of 
 }
 
 TEST_CASE("records are in the file when append returns, and a new writer goes on after them") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   {
     RecordWriter writer({.path = path});
@@ -137,7 +136,7 @@ TEST_CASE("records are in the file when append returns, and a new writer goes on
 }
 
 TEST_CASE("a new records file has mode 0640 whatever the umask, an old one keeps its own") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   struct stat file {};
   const mode_t before = ::umask(0077);
@@ -153,7 +152,7 @@ TEST_CASE("a new records file has mode 0640 whatever the umask, an old one keeps
 }
 
 TEST_CASE("ten thousand records rotate by size and none is lost") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   const std::uint64_t rotate_octets = 1'000 * line_octets;
   RecordWriter writer({.path = path, .rotate_octets = rotate_octets, .keep = 20});
@@ -172,7 +171,7 @@ TEST_CASE("ten thousand records rotate by size and none is lost") {
 }
 
 TEST_CASE("only as many rotated files are kept as wanted") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   RecordWriter writer({.path = path, .rotate_octets = 1, .keep = 3});
   for (int i = 101; i <= 106; ++i) REQUIRE(writer.append(numbered(i), start));
@@ -189,7 +188,7 @@ TEST_CASE("only as many rotated files are kept as wanted") {
 }
 
 TEST_CASE("a line that a crash cut short is ended before the next record") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   const std::string whole = plugin::json_line(numbered(1));
   std::ofstream(path) << whole << whole.substr(0, 40);
@@ -205,7 +204,7 @@ TEST_CASE("a line that a crash cut short is ended before the next record") {
 }
 
 TEST_CASE("a file that was moved away is followed by a new one") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   RecordWriter writer({.path = path});
   REQUIRE(writer.append(numbered(1), start));
@@ -219,7 +218,7 @@ TEST_CASE("a file that was moved away is followed by a new one") {
 }
 
 TEST_CASE("a file that was emptied in place is filled from its start again") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   RecordWriter writer({.path = path, .rotate_octets = 3 * line_octets, .keep = 2});
   for (int i = 101; i <= 103; ++i) REQUIRE(writer.append(numbered(i), start));
@@ -251,7 +250,7 @@ TEST_CASE("a full disk is reported once a minute while records wait in a bounded
 }
 
 TEST_CASE("a disk that fills in the middle of a line gets no half line, and all records later") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   RecordWriter writer({.path = path});
   {
@@ -273,7 +272,7 @@ TEST_CASE("a disk that fills in the middle of a line gets no half line, and all 
 }
 
 TEST_CASE("records that waited respect the size of a file") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string missing = directory / "later";
   const std::string path = missing + "/usage.jsonl";
   RecordWriter writer({.path = path, .rotate_octets = 10 * line_octets, .keep = 8});
@@ -291,7 +290,7 @@ TEST_CASE("records that waited respect the size of a file") {
 }
 
 TEST_CASE("a file that cannot be rotated grows, and the older ones stay where they are") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string path = directory / "usage.jsonl";
   RecordWriter writer({.path = path, .rotate_octets = line_octets, .keep = 3});
   for (int i = 101; i <= 102; ++i) REQUIRE(writer.append(numbered(i), start));
@@ -308,7 +307,7 @@ TEST_CASE("a file that cannot be rotated grows, and the older ones stay where th
 }
 
 TEST_CASE("what is no file is refused and not waited for") {
-  const TemporaryDirectory directory;
+  const turntest::TempDir directory;
   const std::string fifo = directory / "fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   const auto opened = RecordWriter({.path = fifo}).open();
@@ -320,8 +319,8 @@ TEST_CASE("what is no file is refused and not waited for") {
 }
 
 TEST_CASE("the allocations that have a record are found in the file and the rotated ones") {
-  const TemporaryDirectory directory;
-  const std::string path = directory.path() + "/usage.jsonl";
+  const turntest::TempDir directory;
+  const std::string path = directory / "usage.jsonl";
   CHECK(plugin::recorded_allocations(path, "00ff").empty());
   RecordWriter writer({path, line_octets * 4, 8, 10});
   UsageRecord other = numbered(100);
@@ -335,8 +334,8 @@ TEST_CASE("the allocations that have a record are found in the file and the rota
 }
 
 TEST_CASE("a record that a crash cut short is none, nor is what is no record at all") {
-  const TemporaryDirectory directory;
-  const std::string path = directory.path() + "/usage.jsonl";
+  const turntest::TempDir directory;
+  const std::string path = directory / "usage.jsonl";
   const std::string whole = plugin::json_line(numbered(100));
   std::ofstream(path) << "00ff\n[\"00ff\"]\n{\"incarnation\":\"00ff\"}\n"
                       << "{\"incarnation\":\"00ff\",\"allocation\":7}\n"
