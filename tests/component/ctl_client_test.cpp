@@ -419,7 +419,7 @@ TEST_CASE("--config takes the socket from the configuration") {
   broker.ask({"status"});
   const std::string file = broker.directory / "good.toml";
   std::ofstream(file) << "[broker]\nsecrets = [\"a-secret-of-some-length\"]\nstate_dir = \""
-                      << broker.directory.path()
+                      << broker.directory.path().native()
                       << "\"\n[csp.acme.quota.video]\nvolume = \"500 GB\"\nperiod = \"month\"\n";
   const Ran ran = run({"--config", file, "usage"});
   CAPTURE(ran.err);
