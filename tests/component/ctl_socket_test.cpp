@@ -88,9 +88,9 @@ TEST_CASE("a control socket's path that does not fit a socket address is named w
   const std::string path = directory / std::string(120, 'x');
   CHECK_THAT(error_of(path), Contains("its path has " + std::to_string(path.size()) +
                                       " octets; allowed: 1 to 107"));
-  const std::string longest =
-      directory /
-      std::string(plugin::unix_socket_path_octets_max() - directory.path().native().size() - 1, 'y');
+  const std::string longest = directory / std::string(plugin::unix_socket_path_octets_max() -
+                                                          directory.path().native().size() - 1,
+                                                      'y');
   CHECK(error_of(longest).empty());
 }
 
