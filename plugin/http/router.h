@@ -6,12 +6,24 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "http/message.h"
+#include "http/stream.h"
 
 namespace plugin::http {
 
 using Handler = std::function<Response(const Request&)>;
+
+/// To be called once, on the server's thread. When the client has gone it does nothing.
+using Answer = std::function<void(Response)>;
+
+/// Answers later, such as when another thread has said what to answer. What never answers ends with
+/// the request's time.
+using DeferredHandler = std::function<void(const Request&, Answer)>;
+
+/// Answers with a stream, or with a Response when it refuses one.
+using StreamHandler = std::function<std::variant<Response, Streaming>(const Request&)>;
 
 class Router {
  public:

@@ -76,12 +76,22 @@ struct Quota {
   friend bool operator==(const Quota&, const Quota&) = default;
 };
 
+/// Where a CSP's own back end hears of its quotas: [csp.ID.webhook].
+struct WebhookConfig {
+  std::string url;              ///< http: or https:
+  std::vector<Secret> secrets;  ///< newest first; the newest signs
+  friend bool operator==(const WebhookConfig&, const WebhookConfig&) = default;
+};
+
 /// A communication service provider.
 struct Csp {
   std::string id;               ///< the cspID: [a-z0-9][a-z0-9_.-]{0,62}
   std::string name;             ///< for people; the id when not given
   std::vector<Secret> secrets;  ///< newest first; signs <csp>/<media>/<client>
   std::map<MediaType, Quota> quotas;
+  std::vector<Secret> api_keys;              ///< any of them; for its back ends
+  std::vector<std::string> allowed_origins;  ///< "https://app.example", or "*"; for its web app
+  std::optional<WebhookConfig> webhook;
   friend bool operator==(const Csp&, const Csp&) = default;
 };
 
@@ -106,6 +116,22 @@ struct LimitsConfig {
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
+/// [broker.http]: without an address there is no HTTP API.
+struct HttpConfig {
+  std::vector<std::string> listen;  ///< "127.0.0.1:8080", "[::1]:8080"; port 0: the system's choice
+  std::vector<std::string> listen_tls;  ///< alike, with TLS
+  std::string certificate;              ///< PEM file, the chain; needed for listen_tls
+  std::string private_key;              ///< PEM file
+  std::vector<Secret> admin_tokens;     ///< any of them; without one the admin routes refuse all
+  std::vector<std::string> trusted_proxies;  ///< addresses whose X-Forwarded-For is believed
+  std::uint32_t connections_max = 1024;      ///< at once
+  std::uint32_t connections_per_address = 64;
+  std::uint32_t requests_per_address = 10;  ///< a second, in the mean; a burst is 4 times that
+  std::uint32_t requests_per_csp = 200;     ///< alike
+  bool example = false;                     ///< serves /call.html
+  friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
+};
+
 /// [relay]
 struct RelayConfig {
   std::string id = "relay";       ///< [A-Za-z0-9][A-Za-z0-9_.-]{0,62}
@@ -126,6 +152,9 @@ struct Config {
   StoreConfig store;
   RecordsConfig records;
   LimitsConfig limits;
+  HttpConfig http;
+  std::vector<std::uint32_t> thresholds{80,
+                                        95};  ///< percent of a limit that are told; and always 100
   RelayConfig relay;
   std::map<std::string, Csp, std::less<>> csps;  ///< by id
   std::vector<std::string> files;                ///< every file it was read from, for watching
