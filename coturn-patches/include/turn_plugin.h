@@ -215,6 +215,8 @@ struct turn_credit_request {
 	enum turn_direction direction;
 	uint64_t needed_octets;
 	struct turn_allocation allocation;
+	uint64_t useful_octets;       /* less would be of use too, down to these: 1 of a stream's piece, which can
+				       * be divided; else needed_octets. An account that has them is not exhausted */
 };
 
 enum turn_credit_verdict {
