@@ -108,7 +108,9 @@ struct turn_meter {
 struct turn_requester {
 	uint32_t size;
 	uint32_t relay_thread;       /* index given to relay_thread_start */
-	uint64_t session_id;         /* the 5-tuple's id, unique in this process; becomes the allocation's id */
+	uint64_t session_id;         /* the 5-tuple's id, unique in this process; becomes the allocation's id. When an
+				      * allocation that was allowed could not be created, the 5-tuple goes on with
+				      * another: no two allocations have the same */
 	const char *username;
 	const char *realm;
 	enum turn_transport client_transport;
@@ -148,7 +150,7 @@ struct turn_allocation_request {
 
 /* ALLOW may lend a meter (NULL: the allocation is not metered) and shorten the lifetime.
  * REJECT: 486 Allocation Quota Reached is the usual error_code (RFC 8656, section 7.2), and what is sent
- * for one out of range. */
+ * for one out of range. 401 is sent with a challenge, as by credential_wanted, unless credentials are off. */
 struct turn_allocation_answer {
 	uint32_t size;
 	uint16_t error_code;
@@ -176,6 +178,7 @@ struct turn_allocation_created {
 					 * applied); family 0 where there is none */
 };
 
+/* allocation_refreshed: once for each Refresh that succeeded, however often the client sends it again. */
 struct turn_allocation_refreshed {
 	uint32_t size;
 	uint32_t lifetime_s;          /* the new lifetime; 0 means the client releases it */
@@ -314,7 +317,7 @@ struct turn_host {
 
 	/* [any] End the allocation now; it cannot be resumed through mobility (RFC 8016). Asynchronous: the
 	 * owning relay thread closes it and calls allocation_closed with `reason`. An id that is gone by then
-	 * is ignored. */
+	 * is ignored; it never becomes that of another allocation. */
 	enum turn_service_result (*cancel_allocation)(uint64_t allocation_id, enum turn_close_reason reason);
 
 	/* [any] Answer a PENDING request, once, with DEFER, ALLOW or REJECT (answer may be NULL except for ALLOW;
