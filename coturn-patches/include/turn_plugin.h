@@ -92,7 +92,7 @@ struct turn_address {
  * All access is by atomic read-modify-write with relaxed order (credit may be taken back by another
  * thread at any moment, and a kernel fast path may spend it too). `used` is raised before the packet is
  * handed to the kernel and lowered again when the kernel did not take it: after a crash it is never too
- * small and at most one packet per relay thread too large. */
+ * small, and too large by at most one packet per relay thread and what TCP and TLS connections had buffered. */
 struct turn_meter {
 	int64_t credit_octets;      /* what may still be relayed; transiently negative while one thread asks */
 	uint64_t used_octets[2];    /* by enum turn_direction, cumulative */
