@@ -236,8 +236,10 @@ enum turn_credit_verdict {
 struct turn_credit_answer {
 	uint32_t size;
 	uint32_t reserved;
-	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one.
-				       * One that was in use stays lent until allocation_closed returns. */
+	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one. It is
+				       * taken with GRANTED only, also when its credit then does not suffice; NULL
+				       * keeps the current one. With LATER and EXHAUSTED it is not looked at. One that
+				       * was in use stays lent until allocation_closed returns. */
 };
 
 /* ---- the plugin's table --------------------------------------------------------------------------- */
