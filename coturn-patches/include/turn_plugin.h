@@ -89,10 +89,12 @@ struct turn_address {
  * Octets are relayed application payload: ChannelData payload, the DATA of Send and Data indications,
  * RFC 6062 stream octets. Not STUN, not TURN framing, not padding.
  *
- * All access is by atomic read-modify-write with relaxed order (credit may be taken back by another
- * thread at any moment, and a kernel fast path may spend it too). `used` is raised before the packet is
- * handed to the kernel and lowered again when the kernel did not take it: after a crash it is never too
- * small, and too large by at most one packet per relay thread and what TCP and TLS connections had buffered. */
+ * All access is atomic, with relaxed order. Credit changes by read-modify-write: it may be taken back by
+ * another thread at any moment, and a kernel fast path may spend it too. The two counts
+ * have one writer, the allocation's relay thread, which loads and stores them; a fast path counts in words of its own.
+ * `used` is raised before the packet is handed to the kernel and lowered again when the kernel did not take
+ * it: after a crash it is never too small, and too large by at most one packet per relay thread and what TCP
+ * and TLS connections had buffered. */
 struct turn_meter {
 	int64_t credit_octets;      /* what may still be relayed; transiently negative while one thread asks */
 	uint64_t used_octets[2];    /* by enum turn_direction, cumulative */
