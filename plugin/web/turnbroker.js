@@ -471,6 +471,7 @@ function call(handler, argument) {
   try {
     handler(argument);
   } catch (error) {
+    if (typeof reportError === "function") return reportError(error);
     setTimeout(() => {
       throw error;
     });
