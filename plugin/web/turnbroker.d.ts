@@ -133,6 +133,8 @@ export class TurnBrokerError extends Error {
 export class QuotaExceededError extends TurnBrokerError {
   readonly cspID: string;
   readonly mediaType: MediaType;
+  /** Set when it is only this client's own part that is used up. */
+  readonly clientName: string | null;
   readonly period: Period;
   readonly limitOctets: number;
   readonly usedOctets: number;
