@@ -10,7 +10,8 @@
 
 namespace plugin {
 
-ThreadLoop::ThreadLoop(event_base* base) : wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+ThreadLoop::ThreadLoop(event_base* base)
+    : base_(base), wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!wake_fd_) throw std::system_error(errno, std::generic_category(), "eventfd");
   wake_.reset(::event_new(
       base, wake_fd_.get(), EV_READ | EV_PERSIST,
@@ -19,13 +20,18 @@ ThreadLoop::ThreadLoop(event_base* base) : wake_fd_(::eventfd(0, EFD_NONBLOCK | 
   if (!wake_ || ::event_add(wake_.get(), nullptr) != 0) throw std::bad_alloc();
 }
 
-bool ThreadLoop::post(std::function<void()> work) {
-  const std::lock_guard lock(mutex_);
-  if (closed_ || waiting_.size() >= waiting_max) return false;
-  waiting_.push_back(std::move(work));
+void ThreadLoop::wake() {
   const std::uint64_t one = 1;
-  // Held while it is written, so that close() cannot come between. It cannot block nor fill up.
   [[maybe_unused]] const auto written = ::write(wake_fd_.get(), &one, sizeof one);
+}
+
+bool ThreadLoop::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || waiting_.size() >= waiting_max) return false;
+    waiting_.push_back(std::move(work));
+  }
+  wake();
   return true;
 }
 
@@ -35,19 +41,20 @@ void ThreadLoop::run_waiting() {
   std::vector<std::function<void()>> work;
   {
     const std::lock_guard lock(mutex_);
+    if (stopped_) ::event_base_loopbreak(base_);
     work.swap(waiting_);
   }
   for (const auto& each : work) each();
 }
 
-void ThreadLoop::close() {
+void ThreadLoop::stop() {
   std::vector<std::function<void()>> dropped;
   {
     const std::lock_guard lock(mutex_);
-    closed_ = true;
+    stopped_ = true;
     dropped.swap(waiting_);
   }
-  wake_.reset();
+  wake();
 }
 
 }  // namespace plugin

@@ -107,6 +107,8 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
     records_->set_rotation(config_->records.rotate_size.count, config_->records.keep);
   publish();
   if (cut) cut_refusing();
+  publish_standing();
+  if (api_ != nullptr) api_->configure(config_);
 }
 
 void Broker::publish() {
