@@ -19,8 +19,8 @@ struct Request {
   std::string query;    ///< as sent, without the '?'
   NamedValues headers;  ///< as sent, in order
   std::string body;
-  std::string remote_address;  ///< of the client, without port; empty on a Unix socket
-  bool secure = false;         ///< came over TLS
+  std::string remote_address{};  ///< of the client, without port; empty on a Unix socket
+  bool secure = false;           ///< came over TLS
 
   /// The first header of that name, whatever its case; nullptr when there is none.
   [[nodiscard]] const std::string* header(std::string_view name) const;
