@@ -14,6 +14,7 @@
 #include "api/broker_desk.h"
 #include "api/standing.h"
 #include "broker/account_book.h"
+#include "broker/announcer.h"
 #include "broker/config.h"
 #include "broker/config_watch.h"
 #include "broker/desk.h"
@@ -41,6 +42,9 @@ class Broker final : public Control, public BrokerDesk {
   /// Reads and checks the configuration. Touches nothing else.
   [[nodiscard]] broker::Status load(const std::string& config_file);
   [[nodiscard]] const broker::Config& config() const { return *config_; }
+
+  /// `sink` gets every event. Before start(); it must live until stop() has returned.
+  void tell(EventSink& sink) { sinks_.push_back(&sink); }
 
   /// Opens the ledger, settles what an earlier process left, makes a new meter table, and starts
   /// the broker thread.
@@ -144,6 +148,8 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<AccountIndex> index_;
   std::unique_ptr<AccountBook> book_;
   std::unique_ptr<Settler> settler_;
+  std::vector<EventSink*> sinks_;
+  std::unique_ptr<Announcer> announcer_;
   SnapshotStore snapshots_;
   Inbox inbox_;
   std::unique_ptr<RelaySide> relay_side_;

@@ -43,6 +43,7 @@ void Broker::on_tick() {
   serve_admissions();
   serve_credit();
   cut_expired();
+  announcer_->look();
   fold_closed();
   if (now_ms >= next_second_ms_) {
     next_second_ms_ = now_ms + 1'000;
@@ -201,6 +202,7 @@ void Broker::fold_closed() {
       const auto record = record_of(*table_, *slot, end_reason(slot->close_reason));
       if (auto status = records_->append(record, std::chrono::steady_clock::now()); !status)
         host_.error("usage records: {}", status.error().message);
+      announcer_->closed(*slot, record);
     }
     table_->fold_and_free(*slot);
   }

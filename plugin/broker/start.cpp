@@ -154,6 +154,7 @@ broker::Status Broker::make_table() {
   index_ = std::make_unique<AccountIndex>(config.limits.accounts_max);
   book_ = std::make_unique<AccountBook>(*table_, *index_);
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *store_, incarnation);
+  announcer_ = std::make_unique<Announcer>(clock_, *index_, *book_, *settler_, sinks_);
   relay_side_ = std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
 
   auto revocations = store_->revocations(now_s());
@@ -218,6 +219,7 @@ void Broker::stop() {
 
 void Broker::finish() {
   control_.reset();
+  announcer_->look();
   fold_closed();
   if (auto status = records_->finish(); !status)
     host_.error("usage records: {}", status.error().message);
