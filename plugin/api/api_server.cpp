@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "api/events_guard.h"
 #include "api/listen.h"
 #include "api/routes.h"
 
@@ -25,8 +26,10 @@ ApiServer::ApiServer(const Host& host, const Clock& clock, const StandingBoard& 
     : host_(host),
       context_{.board = board, .clock = clock, .desk = desk},
       base_(::event_base_new()),
-      loop_(std::make_shared<ThreadLoop>(base_.get())) {
+      loop_(std::make_shared<ThreadLoop>(base_.get())),
+      hub_(base_.get(), board, clock) {
   add_api_routes(router_, context_, loop_);
+  router_.add_stream("GET", "/v1/events", guarded_events(context_, hub_));
 }
 
 ApiServer::~ApiServer() { stop(); }

@@ -1,6 +1,6 @@
 // The HTTP API of [broker.http]: its thread, its event base, its servers.
-// Owner: the broker. Threads: make, start, stop and destroy it on one thread; configure and post any;
-// routes() before start() alone; handlers run on the HTTP thread.
+// Owner: the broker. Threads: make, start, stop and destroy it on one thread; configure any;
+// handlers run on the HTTP thread.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/api_context.h"
+#include "api/event_hub.h"
 #include "api/thread_loop.h"
 #include "broker/config.h"
 #include "broker/result.h"
@@ -27,10 +28,8 @@ class ApiServer {
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
 
-  /// For more routes, and what they need on the server's own loop.
-  [[nodiscard]] http::Router& routes() { return router_; }
-  [[nodiscard]] event_base* base() const { return base_.get(); }
-  [[nodiscard]] ApiContext& context() { return context_; }
+  /// Where events are to be posted for those who watch; any thread, also after stop().
+  [[nodiscard]] EventSink& events() { return hub_; }
 
   /// Binds every address and loads the certificate; serves once it returns, and `board` must have a
   /// standing. The error names the address or the file.
@@ -40,9 +39,6 @@ class ApiServer {
 
   /// A reloaded configuration: certificates and limits. Addresses stay.
   void configure(std::shared_ptr<const broker::Config> config);
-
-  /// Runs `work` on the HTTP thread. False when it has ended or too much is waiting.
-  [[nodiscard]] bool post(std::function<void()> work) { return loop_->post(std::move(work)); }
 
   /// Where it serves: "http://127.0.0.1:8080", "https://[::1]:8443".
   [[nodiscard]] const std::vector<std::string>& urls() const { return urls_; }
@@ -55,6 +51,7 @@ class ApiServer {
   ApiContext context_;
   http::EventBaseHandle base_;
   std::shared_ptr<ThreadLoop> loop_;
+  EventHub hub_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;
   std::string tls_digest_;  ///< of the certificate that is shown

@@ -60,6 +60,11 @@ const ProblemKind& kind_of(ProblemType type) {
   return *std::ranges::find(kinds, type, &ProblemKind::type);
 }
 
+ProblemType problem_type_of(std::string_view name) {
+  const auto kind = std::ranges::find(kinds, name, &ProblemKind::name);
+  return kind == kinds.end() ? not_found : kind->type;
+}
+
 http::Response problem(ProblemType type, std::string_view detail, const http::Json& members) {
   const ProblemKind& kind = kind_of(type);
   http::Json document{{"type", "/problems/" + std::string(kind.name)},

@@ -43,6 +43,9 @@ struct ProblemKind {
 [[nodiscard]] const std::array<ProblemKind, 17>& problem_kinds();
 [[nodiscard]] const ProblemKind& kind_of(ProblemType type);
 
+/// By its name; not_found when there is none.
+[[nodiscard]] ProblemType problem_type_of(std::string_view name);
+
 /// The problem document. `members` are added behind the standard ones. `detail` holds no secret, key
 /// or client id.
 [[nodiscard]] http::Response problem(ProblemType type, std::string_view detail,

@@ -195,6 +195,7 @@ broker::Status Broker::start_api() {
   if (config_->http.listen.empty() && config_->http.listen_tls.empty()) return broker::Nothing{};
   api_ = std::make_unique<ApiServer>(host_, clock_, board_, *this);
   if (auto status = api_->start(config_); !status) return with_name("HTTP API", status.error());
+  tell(api_->events());
   host_.info("HTTP API on {}", fmt::join(api_->urls(), ", "));
   return broker::Nothing{};
 }
