@@ -31,6 +31,7 @@
 #include "relay/inbox.h"
 #include "relay/relay_side.h"
 #include "relay/snapshot.h"
+#include "webhook/webhooks.h"
 
 namespace plugin {
 
@@ -149,6 +150,7 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<AccountBook> book_;
   std::unique_ptr<Settler> settler_;
   std::vector<EventSink*> sinks_;
+  std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<Announcer> announcer_;
   SnapshotStore snapshots_;
   Inbox inbox_;

@@ -93,6 +93,11 @@ broker::Status Broker::open_state() {
   options.keep = config_->records.keep;
   records_ = std::make_unique<RecordWriter>(std::move(options));
   if (auto status = records_->open(); !status) return with_name("usage records", status.error());
+
+  auto webhooks = Webhooks::start(host_, clock_, state_dir_->resolve("webhooks.sqlite3"), config_);
+  if (!webhooks) return with_name("webhooks", webhooks.error());
+  webhooks_ = std::move(webhooks).value();
+  tell(*webhooks_);
   return broker::Nothing{};
 }
 
@@ -215,6 +220,7 @@ void Broker::stop() {
   stop_asked_.store(true);
   inbox_.wake();
   if (thread_.joinable()) thread_.join();
+  if (webhooks_ != nullptr) webhooks_->stop();
   state_dir_.reset();  // another relay may have it now
 }
 
