@@ -1,0 +1,74 @@
+#include "api/api_server.h"
+
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include "api/events_guard.h"
+#include "api/listen.h"
+#include "api/routes.h"
+
+namespace plugin {
+
+namespace {
+
+http::Limits limits_of(const broker::HttpConfig& config) {
+  http::Limits limits;
+  limits.body_octets_max = 16 * 1024;  // the longest request is a few hundred octets
+  limits.connections_max = config.connections_max;
+  return limits;
+}
+
+}  // namespace
+
+ApiServer::ApiServer(const Host& host, const Clock& clock, const StandingBoard& board,
+                     BrokerDesk& desk)
+    : host_(host),
+      context_{.board = board, .clock = clock, .desk = desk},
+      base_(::event_base_new()),
+      loop_(std::make_shared<ThreadLoop>(base_.get())),
+      hub_(base_.get(), board, clock) {
+  add_api_routes(router_, context_, loop_);
+  router_.add_stream("GET", "/v1/events", guarded_events(context_, hub_));
+}
+
+ApiServer::~ApiServer() { stop(); }
+
+broker::Status ApiServer::start(const std::shared_ptr<const broker::Config>& config) {
+  server_ = std::make_unique<http::Server>(base_.get(), router_, limits_of(config->http));
+  if (auto status = listen(config->http.listen, false); !status) return status;
+  if (auto status = listen(config->http.listen_tls, true); !status) return status;
+  // Signals are the host's business: its threads handle them.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return broker::Nothing{};
+}
+
+broker::Status ApiServer::listen(const std::vector<std::string>& addresses, bool tls) {
+  for (const std::string& address : addresses) {
+    auto listener = listen_on_tcp(address);
+    if (!listener) return listener.error();
+    if (auto status = server_->serve(std::move(listener.value().fd)); !status) return status;
+    urls_.push_back((tls ? "https://" : "http://") + listener.value().address);
+  }
+  return broker::Nothing{};
+}
+
+void ApiServer::stop() {
+  loop_->stop();
+  if (thread_.joinable()) thread_.join();
+  server_.reset();
+  loop_->detach();
+}
+
+void ApiServer::configure(std::shared_ptr<const broker::Config> config) {
+  [[maybe_unused]] const bool posted = loop_->post([this, config] { apply(config->http); });
+}
+
+void ApiServer::apply(const broker::HttpConfig&) {}
+
+}  // namespace plugin
