@@ -1,7 +1,8 @@
 /** Types of turnbroker.js, which says more. */
 
 export type MediaType = "audio" | "video" | "data";
-export type Period = "month" | "day" | "total";
+/** The present one: "2026-11", "2026-11-20" or "total". */
+export type Period = string;
 
 /** Who calls, and on whose account. */
 export interface CallRequest {

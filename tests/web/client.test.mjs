@@ -142,7 +142,7 @@ for (const [type, [status, name]] of Object.entries(KINDS))
 
 test("a quota that is exceeded names its account and when the period ends", async () => {
   const problem = {
-    type: "/problems/quota-exceeded", cspID: "acme", mediaType: "video", period: "month",
+    type: "/problems/quota-exceeded", cspID: "acme", mediaType: "video", period: "2026-11",
     limit_octets: 10, used_octets: 9, period_end: "2026-12-01T00:00:00Z",
   };
   answer = json(problem, 403);
@@ -150,7 +150,7 @@ test("a quota that is exceeded names its account and when the period ends", asyn
   assert.ok(error instanceof QuotaExceededError);
   assert.deepEqual(
     [error.cspID, error.mediaType, error.clientName, error.period, error.limitOctets, error.usedOctets],
-    ["acme", "video", null, "month", 10, 9],
+    ["acme", "video", null, "2026-11", 10, 9],
   );
   assert.equal(error.periodEnd.getTime(), Date.UTC(2026, 11, 1));
 });
