@@ -45,6 +45,7 @@ class ApiServer {
 
  private:
   [[nodiscard]] broker::Status listen(const std::vector<std::string>& addresses, bool tls);
+  [[nodiscard]] broker::Status use_certificate(const broker::HttpConfig& config);
   void apply(const broker::HttpConfig& config);
 
   Host host_;
@@ -54,7 +55,7 @@ class ApiServer {
   EventHub hub_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;
-  std::string tls_digest_;  ///< of the certificate that is shown
+  std::string tls_shown_;  ///< names the certificate that is shown: its files and their digest
   std::vector<std::string> urls_;
   std::thread thread_;
 };

@@ -49,6 +49,8 @@ class ConnectionGuard {
   void doom(Connection& connection);
 
   [[nodiscard]] const Limits& limits() const { return limits_; }
+  /// For connections to come. How large a request may be stays as it was.
+  void set_limits(const Limits& limits);
 
  private:
   struct Entrance {

@@ -33,6 +33,9 @@ class Server {
   /// Serves connections to a bound, listening, non-blocking socket, until the server is destroyed.
   [[nodiscard]] broker::Status serve(UniqueFd listening_socket);
 
+  /// For connections to come. How large a request may be stays as it was.
+  void set_limits(const Limits& limits) { guard_.set_limits(limits); }
+
   /// What connections over TLS begin with from now on.
   void use_tls(TlsContext context) { tls_ = std::move(context); }
   /// The same as serve(), over TLS. Without use_tls() connections are closed at once.
