@@ -109,6 +109,8 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
   announcer_->configure(config_->thresholds);
   publish();
   if (cut) cut_refusing();
+  publish_standing();
+  if (api_ != nullptr) api_->configure(config_);
 }
 
 void Broker::publish() {

@@ -32,6 +32,8 @@ void Broker::on_wake() {
     const auto reported = reload();
   serve_admissions();
   serve_credit();
+  for (const auto& work : desk_.take()) work(*this);
+  tell_standing();
 }
 
 void Broker::on_tick() {
@@ -48,9 +50,11 @@ void Broker::on_tick() {
     every_second();
   }
   cut_refusing();
+  tell_standing();
 }
 
 void Broker::every_second() {
+  if (!settler_->store_error().empty()) probe_store();
   // A file that only the refused configuration names is not watched.
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
@@ -61,6 +65,13 @@ void Broker::every_second() {
   snapshots_.collect();
   if (auto status = records_->retry(std::chrono::steady_clock::now()); !status)
     host_.error("usage records: {}", status.error().message);
+}
+
+// While the ledger fails the HTTP API sends clients away, so that nobody else would ask it again.
+void Broker::probe_store() {
+  Account* any = nullptr;
+  book_->for_each([&](Account& account) { any = &account; });
+  if (any != nullptr) settler_->exchange({any}, Settler::Ask::nothing);
 }
 
 Account* Broker::client_account(const AllocationSlot& slot, Account& account) {

@@ -63,6 +63,7 @@ broker::Status Broker::start() {
        {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();
   apply(config_);
+  if (auto status = start_api(); !status) return status.error();
   watch_files();
   host_.info("relay {}: {} CSPs from {}, state in {}", config_->relay.id, config_->csps.size(),
              config_file_, config_->state_dir);
@@ -195,6 +196,15 @@ broker::Status Broker::make_events() {
   return broker::Nothing{};
 }
 
+broker::Status Broker::start_api() {
+  if (config_->http.listen.empty() && config_->http.listen_tls.empty()) return broker::Nothing{};
+  api_ = std::make_unique<ApiServer>(host_, clock_, board_, *this);
+  if (auto status = api_->start(config_); !status) return with_name("HTTP API", status.error());
+  tell(api_->events());
+  host_.info("HTTP API on {}", fmt::join(api_->urls(), ", "));
+  return broker::Nothing{};
+}
+
 void Broker::run() {
   ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY);
   try {
@@ -205,6 +215,8 @@ void Broker::run() {
 }
 
 void Broker::stop() {
+  if (api_ != nullptr) api_->stop();
+  desk_.close();
   stop_asked_.store(true);
   inbox_.wake();
   if (thread_.joinable()) thread_.join();
@@ -229,6 +241,12 @@ void Broker::finish() {
   }
   ::unlink(state_dir_->meter_table().c_str());
   host_.info("stopped, everything is settled");
+}
+
+bool Broker::post(std::function<void(Control&)> work) {
+  if (!desk_.push(std::move(work))) return false;
+  inbox_.wake();
+  return true;
 }
 
 void Broker::request_reload() {
