@@ -49,6 +49,11 @@ class ConnectionGuard {
   void doom(Connection& connection);
 
   [[nodiscard]] const Limits& limits() const { return limits_; }
+  /// For connections that come from now on.
+  void set_limits(const Limits& limits) {
+    limits_ = limits;
+    accept_or_pause();
+  }
 
  private:
   struct Entrance {
