@@ -275,14 +275,6 @@ void ConnectionGuard::on_accept_error(evconnlistener* listener, void*) noexcept 
   evconnlistener_disable(listener);
 }
 
-void ConnectionGuard::set_limits(const Limits& limits) {
-  const Limits before = limits_;
-  limits_ = limits;
-  limits_.headers_octets_max = before.headers_octets_max;
-  limits_.body_octets_max = before.body_octets_max;
-  accept_or_pause();
-}
-
 void ConnectionGuard::accept_or_pause() {
   const std::size_t present = connections_.size() - count(Standing::stream);
   const bool accept = present < limits_.connections_max + limits_.connections_excess_max;

@@ -49,8 +49,11 @@ class ConnectionGuard {
   void doom(Connection& connection);
 
   [[nodiscard]] const Limits& limits() const { return limits_; }
-  /// For connections to come. How large a request may be stays as it was.
-  void set_limits(const Limits& limits);
+  /// For connections that come from now on.
+  void set_limits(const Limits& limits) {
+    limits_ = limits;
+    accept_or_pause();
+  }
 
  private:
   struct Entrance {

@@ -15,10 +15,11 @@ Server::Server(event_base* base, Router router, const Limits& limits)
     : base_(base),
       router_(std::move(router)),
       guard_(base, limits, router_),
-      plain_(new_evhttp(limits)),
-      over_tls_(new_evhttp(limits)) {
+      plain_(new_evhttp()),
+      over_tls_(new_evhttp()) {
   guard_.watch_over(plain_.get(), nullptr);
   guard_.watch_over(over_tls_.get(), &tls_);
+  set_limits(limits);
 }
 
 Server::~Server() {
@@ -27,11 +28,17 @@ Server::~Server() {
   plain_.reset();
 }
 
-EvhttpHandle Server::new_evhttp(const Limits& limits) {
+void Server::set_limits(const Limits& limits) {
+  guard_.set_limits(limits);
+  for (evhttp* http : {plain_.get(), over_tls_.get()}) {
+    evhttp_set_max_headers_size(http, static_cast<ev_ssize_t>(limits.headers_octets_max));
+    evhttp_set_max_body_size(http, static_cast<ev_ssize_t>(limits.body_octets_max));
+  }
+}
+
+EvhttpHandle Server::new_evhttp() {
   EvhttpHandle http(evhttp_new(base_));
   if (!http) throw std::bad_alloc();
-  evhttp_set_max_headers_size(http.get(), static_cast<ev_ssize_t>(limits.headers_octets_max));
-  evhttp_set_max_body_size(http.get(), static_cast<ev_ssize_t>(limits.body_octets_max));
   evhttp_set_allowed_methods(http.get(), every_method());
   evhttp_set_gencb(http.get(), on_request, this);
   return http;

@@ -33,8 +33,8 @@ class Server {
   /// Serves connections to a bound, listening, non-blocking socket, until the server is destroyed.
   [[nodiscard]] broker::Status serve(UniqueFd listening_socket);
 
-  /// For connections to come. How large a request may be stays as it was.
-  void set_limits(const Limits& limits) { guard_.set_limits(limits); }
+  /// For connections that come from now on.
+  void set_limits(const Limits& limits);
 
   /// What connections over TLS begin with from now on.
   void use_tls(TlsContext context) { tls_ = std::move(context); }
@@ -44,7 +44,7 @@ class Server {
  private:
   static void on_request(evhttp_request* request, void* self) noexcept;
   static void on_answered(evhttp_request* request, void* self) noexcept;
-  [[nodiscard]] EvhttpHandle new_evhttp(const Limits& limits);
+  [[nodiscard]] EvhttpHandle new_evhttp();
   [[nodiscard]] broker::Status serve_on(evhttp* http, UniqueFd listening_socket);
   void answer(evhttp_request* request, Connection& connection);
   void refuse(evhttp_request* request, Connection& connection);

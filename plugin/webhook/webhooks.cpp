@@ -1,7 +1,7 @@
 #include "webhook/webhooks.h"
 
 #include <fmt/format.h>
-#include <signal.h>
+#include <csignal>
 #include <sys/random.h>
 #include <unistd.h>
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_relay.h"
-#include "http_client.h"
+#include "api_client.h"
 
 using testing::eventually;
 using testing::FakeAllocation;
@@ -33,8 +33,8 @@ std::string only_url(RunningBroker& running) {
   return urls.front();
 }
 
-const http_test::Headers with_key{{"Authorization", "Bearer " + key}};
-const http_test::Headers as_admin{{"Authorization", "Bearer " + admin_token}};
+const api_client::Headers with_key{{"Authorization", "Bearer " + key}};
+const api_client::Headers as_admin{{"Authorization", "Bearer " + admin_token}};
 const std::string alice = "cspID=acme&mediaType=data&clientName=alice";
 
 }  // namespace
@@ -44,7 +44,7 @@ TEST_CASE("from the API to the cut, and in again after the limit was raised", "[
   const std::string url = only_url(running);
   FakeRelay relay(running.broker(), running.host, 0);
 
-  const auto issued = http_test::get(url + "/v1/iceServers?" + alice, with_key);
+  const auto issued = api_client::get(url + "/v1/iceServers?" + alice, with_key);
   REQUIRE(issued.status == 200);
   const Json credentials = Json::parse(issued.body);
   FakeAllocation allocation;
@@ -56,9 +56,9 @@ TEST_CASE("from the API to the cut, and in again after the limit was raised", "[
   }));
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
 
-  http_test::Response refused;
+  api_client::Response refused;
   REQUIRE(eventually([&] {
-    refused = http_test::get(url + "/v1/getTurnAddr?" + alice, with_key);
+    refused = api_client::get(url + "/v1/getTurnAddr?" + alice, with_key);
     return refused.status != 200;
   }));
   CHECK(refused.status == 403);
@@ -71,13 +71,13 @@ TEST_CASE("from the API to the cut, and in again after the limit was raised", "[
   CHECK(problem["period_end"].is_null());
 
   running.write_config(config("20 kB"));
-  http_test::Response again;
+  api_client::Response again;
   REQUIRE(eventually([&] {
-    again = http_test::get(url + "/v1/getTurnAddr?" + alice, with_key);
+    again = api_client::get(url + "/v1/getTurnAddr?" + alice, with_key);
     return again.status == 200;
   }));
   const std::string client_id = Json::parse(again.body)["clientID"];
-  const auto second = http_test::get(url + "/v1/getTurnCredentials?clientID=" + client_id);
+  const auto second = api_client::get(url + "/v1/getTurnCredentials?clientID=" + client_id);
   REQUIRE(second.status == 200);
   const Json other = Json::parse(second.body);
   FakeAllocation more;
@@ -89,33 +89,33 @@ TEST_CASE("from the API to the cut, and in again after the limit was raised", "[
 TEST_CASE("admin routes of a running broker are answered by its own thread", "[api]") {
   RunningBroker running(config("10 kB"));
   const std::string url = only_url(running);
-  const auto status = http_test::get(url + "/v1/admin/status", as_admin);
+  const auto status = api_client::get(url + "/v1/admin/status", as_admin);
   REQUIRE(status.status == 200);
   CHECK(Json::parse(status.body)["relay"] == "relay");
-  CHECK(http_test::get(url + "/v1/admin/status").status == 401);
-  CHECK(http_test::get(url + "/v1/admin/status", with_key).status == 401);
+  CHECK(api_client::get(url + "/v1/admin/status").status == 401);
+  CHECK(api_client::get(url + "/v1/admin/status", with_key).status == 401);
 
   const auto issued =
-      http_test::post(url + "/v1/iceServers", with_key,
+      api_client::post(url + "/v1/iceServers", with_key,
                       R"({"cspID":"acme","mediaType":"data","clientName":"alice"})");
   REQUIRE(issued.status == 200);
   const Json credentials = Json::parse(issued.body);
   FakeRelay relay(running.broker(), running.host, 0);
   FakeAllocation allocation;
   REQUIRE(relay.allocate(credentials["username"], credentials["password"], allocation) == 0);
-  const auto list = http_test::get(url + "/v1/admin/allocations", as_admin);
+  const auto list = api_client::get(url + "/v1/admin/allocations", as_admin);
   REQUIRE(Json::parse(list.body)["allocations"].size() == 1);
   CHECK(Json::parse(list.body)["allocations"][0]["client"] == "alice");
 
   // Revoked: the client id says so, the allocation ends, the credentials are refused.
   const std::string client_id = credentials["clientID"];
   const auto revoked =
-      http_test::post(url + "/v1/admin/revoke", as_admin, Json{{"client_id", client_id}}.dump());
+      api_client::post(url + "/v1/admin/revoke", as_admin, Json{{"client_id", client_id}}.dump());
   REQUIRE(revoked.status == 200);
   CHECK(Json::parse(revoked.body)["cut"] == 1);
   CHECK(running.host.cancelled(allocation.id) == TURN_CLOSE_REVOKED);
   REQUIRE(eventually([&] {
-    return http_test::get(url + "/v1/getTurnCredentials?clientID=" + client_id).status == 403;
+    return api_client::get(url + "/v1/getTurnCredentials?clientID=" + client_id).status == 403;
   }));
   relay.close(allocation, TURN_CLOSE_REVOKED);
   FakeAllocation refused;
@@ -124,14 +124,14 @@ TEST_CASE("admin routes of a running broker are answered by its own thread", "[a
 
 TEST_CASE("what one relay issued another relay with the same secrets takes", "[api]") {
   RunningBroker first(config("10 kB"));
-  const auto issued = http_test::get(only_url(first) + "/v1/getTurnAddr?" + alice, with_key);
+  const auto issued = api_client::get(only_url(first) + "/v1/getTurnAddr?" + alice, with_key);
   REQUIRE(issued.status == 200);
   const std::string client_id = Json::parse(issued.body)["clientID"];
   first.stop();
 
   RunningBroker second(config("10 kB"));
   const auto given =
-      http_test::get(only_url(second) + "/v1/getTurnCredentials?clientID=" + client_id);
+      api_client::get(only_url(second) + "/v1/getTurnCredentials?clientID=" + client_id);
   REQUIRE(given.status == 200);
   const Json credentials = Json::parse(given.body);
   FakeRelay relay(second.broker(), second.host, 0);
@@ -149,16 +149,16 @@ TEST_CASE("keys, origins and limits of a reloaded file count at once", "[api]") 
   running.write_config(changed);
   const std::string addr = url + "/v1/getTurnAddr?" + alice;
   REQUIRE(eventually([&] {
-    return http_test::get(addr, {{"Authorization", "Bearer " + other_key}}).status == 200;
+    return api_client::get(addr, {{"Authorization", "Bearer " + other_key}}).status == 200;
   }));
-  CHECK(http_test::get(addr, with_key).status == 401);
+  CHECK(api_client::get(addr, with_key).status == 401);
 
   // A broken file changes nothing.
   running.write_config(config("10 kB") + "[csp.acme.webhook]\n");
   REQUIRE(eventually([&] {
     return running.host.log_text().find("configuration not reloaded") != std::string::npos;
   }));
-  CHECK(http_test::get(addr, {{"Authorization", "Bearer " + other_key}}).status == 200);
+  CHECK(api_client::get(addr, {{"Authorization", "Bearer " + other_key}}).status == 200);
 }
 
 TEST_CASE("two CSPs at once: the one that is exhausted is refused, the other is not", "[api]") {
@@ -167,11 +167,11 @@ TEST_CASE("two CSPs at once: the one that is exhausted is refused, the other is 
       "volume = \"10 kB\"\nperiod = \"day\"\n";
   RunningBroker running(config("5 kB", globex));
   const std::string url = only_url(running);
-  const http_test::Headers globex_key{{"Authorization", "Bearer globex-api-key-0123456789"}};
+  const api_client::Headers globex_key{{"Authorization", "Bearer globex-api-key-0123456789"}};
   const std::string bob = "cspID=globex&mediaType=data&clientName=bob";
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto allocate = [&](const std::string& query, const http_test::Headers& headers) {
-    const auto issued = http_test::get(url + "/v1/iceServers?" + query, headers);
+  const auto allocate = [&](const std::string& query, const api_client::Headers& headers) {
+    const auto issued = api_client::get(url + "/v1/iceServers?" + query, headers);
     REQUIRE(issued.status == 200);
     const Json credentials = Json::parse(issued.body);
     FakeAllocation allocation;
@@ -187,8 +187,8 @@ TEST_CASE("two CSPs at once: the one that is exhausted is refused, the other is 
   }));
   CHECK(relay.relay(of_globex, TURN_CLIENT_TO_PEER, 500));
   REQUIRE(eventually(
-      [&] { return http_test::get(url + "/v1/getTurnAddr?" + alice, with_key).status == 403; }));
-  CHECK(http_test::get(url + "/v1/getTurnAddr?" + bob, globex_key).status == 200);
+      [&] { return api_client::get(url + "/v1/getTurnAddr?" + alice, with_key).status == 403; }));
+  CHECK(api_client::get(url + "/v1/getTurnAddr?" + bob, globex_key).status == 200);
   CHECK_FALSE(running.host.cancelled(of_globex.id));
   relay.close(of_acme, TURN_CLOSE_QUOTA_EXHAUSTED);
   relay.close(of_globex, TURN_CLOSE_RELEASED);
@@ -198,7 +198,7 @@ TEST_CASE("a client whose own part is used up is refused, others of its CSP are 
   RunningBroker running(config("100 kB", "per_client = \"5 kB\"\n"));
   const std::string url = only_url(running);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto issued = http_test::get(url + "/v1/iceServers?" + alice, with_key);
+  const auto issued = api_client::get(url + "/v1/iceServers?" + alice, with_key);
   const Json credentials = Json::parse(issued.body);
   FakeAllocation allocation;
   REQUIRE(relay.allocate(credentials["username"], credentials["password"], allocation) == 0);
@@ -207,14 +207,14 @@ TEST_CASE("a client whose own part is used up is refused, others of its CSP are 
     relay.tick();
     return running.host.cancelled(allocation.id).has_value();
   }));
-  http_test::Response refused;
+  api_client::Response refused;
   REQUIRE(eventually([&] {
-    refused = http_test::get(url + "/v1/getTurnAddr?" + alice, with_key);
+    refused = api_client::get(url + "/v1/getTurnAddr?" + alice, with_key);
     return refused.status == 403;
   }));
   CHECK(Json::parse(refused.body)["clientName"] == "alice");
   CHECK(Json::parse(refused.body)["limit_octets"] == 5'000);
-  CHECK(http_test::get(url + "/v1/getTurnAddr?cspID=acme&mediaType=data&clientName=bob", with_key)
+  CHECK(api_client::get(url + "/v1/getTurnAddr?cspID=acme&mediaType=data&clientName=bob", with_key)
             .status == 200);
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
 }
@@ -223,9 +223,9 @@ TEST_CASE("the log names the addresses and nothing secret; a taken one stops the
   RunningBroker running(config("10 kB"));
   const std::string url = only_url(running);
   CHECK(running.host.log_text().find("HTTP API on " + url) != std::string::npos);
-  http_test::get(url + "/v1/getTurnAddr?" + alice, with_key);
-  http_test::get(url + "/v1/getTurnCredentials?clientID=tb1.x", with_key);
-  http_test::get(url + "/v1/admin/status", as_admin);
+  api_client::get(url + "/v1/getTurnAddr?" + alice, with_key);
+  api_client::get(url + "/v1/getTurnCredentials?clientID=tb1.x", with_key);
+  api_client::get(url + "/v1/admin/status", as_admin);
   for (const std::string& secret : {key, admin_token, std::string("alice"), std::string("tb1.")})
     CHECK(running.host.log_text().find(secret) == std::string::npos);
 
@@ -248,16 +248,16 @@ TEST_CASE("the log names the addresses and nothing secret; a taken one stops the
 
 TEST_CASE("a broker stops at once while the HTTP API is being asked", "[api]") {
   RunningBroker running(config("10 kB"));
-  const http_test::Target target = http_test::target_of(only_url(running) + "/");
+  const api_client::Target target = api_client::target_of(only_url(running) + "/");
   // Connections that ask nothing, half of a request, and an admin's answer that nobody reads.
   std::vector<plugin::UniqueFd> open;
   for (const std::string text : {"", "GET /v1/getTurnAddr?", "POST /v1/iceServers HTTP/1.1\r\n"}) {
-    open.push_back(http_test::connect_to(target));
+    open.push_back(api_client::connect_to(target));
     REQUIRE(::send(open.back().get(), text.data(), text.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(text.size()));
   }
   for (int i = 0; i < 20; ++i) {
-    open.push_back(http_test::connect_to(target));
+    open.push_back(api_client::connect_to(target));
     const std::string text = "GET /v1/admin/usage HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
                              admin_token + "\r\n\r\n";
     REQUIRE(::send(open.back().get(), text.data(), text.size(), MSG_NOSIGNAL) ==
@@ -265,5 +265,5 @@ TEST_CASE("a broker stops at once while the HTTP API is being asked", "[api]") {
   }
   running.stop();
   CHECK(running.host.log_text().find("stopped, everything is settled") != std::string::npos);
-  CHECK_THROWS(http_test::connect_to(target));
+  CHECK_THROWS(api_client::connect_to(target));
 }

@@ -87,7 +87,7 @@ broker::Config two_csps() {
 }
 
 Event event_of(EventKind kind, const std::string& csp = "acme",
-            broker::MediaType media = broker::MediaType::data) {
+               broker::MediaType media = broker::MediaType::data) {
   Event out;
   out.kind = kind;
   out.at_ms = now_s * 1'000 + 125;

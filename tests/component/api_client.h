@@ -18,7 +18,7 @@
 
 #include "unique_fd.h"
 
-namespace http_test {
+namespace api_client {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -102,4 +102,4 @@ inline Response post(const std::string& url, Headers headers, const std::string&
   return ask("POST", url, headers, body);
 }
 
-}  // namespace http_test
+}  // namespace api_client
