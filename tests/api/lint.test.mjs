@@ -9,8 +9,11 @@ const file = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../plug
 const config = await createConfig({ extends: ["recommended"] });
 const told = (problems) => problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} at ${location[0]?.pointer}`);
 
+// What these once did is done in the configuration file: 410 is all that they answer.
+const GONE = /^operation-2xx-response: .* at #\/paths\/~1(changeQuotas|provRequest|deleteCSP)\//;
+
 test("the OpenAPI document has no fault that Redocly's recommended rules know", async () => {
-  assert.deepEqual(told(await lint({ ref: file, config })), []);
+  assert.deepEqual(told(await lint({ ref: file, config })).filter((fault) => !GONE.test(fault)), []);
 });
 
 test("the linter finds faults where there are some", async () => {

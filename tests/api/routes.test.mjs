@@ -300,6 +300,13 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     } finally {
       await other.stop();
     }
+    const csps = ACME.replace("\n", '\nsecret = "secret-of-acme-0123456789"\n');
+    const unsigned = await Relay.start({ csps, secret: "" });
+    try {
+      await expect([500, "internal"], "GET", "/v1/getTurnAddr", { at: unsigned, query, headers: origin });
+    } finally {
+      await unsigned.stop();
+    }
   });
 
   test("nothing of the document has been left out", () => {
