@@ -34,7 +34,7 @@ TEST_CASE("a CSP's key or a page it allows is let in, and nobody else", "[api]")
   problem(addr(api, {{"Authorization", "Bearer wrong"}, {"Origin", acme_origin}}), "unauthorized",
           401);
 
-  for (const std::string origin :
+  for (const std::string& origin :
        {globex_origin, std::string("null"), acme_origin + ":8443", acme_origin + ".evil.example",
         std::string("http://app.acme.example"), std::string("https://APP.acme.example"),
         std::string()}) {
