@@ -166,11 +166,10 @@ void ConnectionGuard::chore_for(Connection& connection) {
   event_active(chores_event_.get(), 0, 0);
 }
 
-void ConnectionGuard::on_output(evbuffer* output, const evbuffer_cb_info* change,
-                                void* it) noexcept {
+void ConnectionGuard::on_output(evbuffer*, const evbuffer_cb_info* change, void* it) noexcept {
   auto& connection = *static_cast<Connection*>(it);
   if (connection.answering || connection.http == nullptr || change->n_added == 0 ||
-      !begins_html_page(output, change->orig_size))
+      !begins_html_page(connection.buffers(), change->orig_size))
     return;
   connection.html_page = change->orig_size;
   connection.refused = true;
@@ -197,8 +196,8 @@ void ConnectionGuard::do_chores() {
       evhttp_connection_free(connection->http);
     } else if (connection->html_page) {
       connection->answering = true;  // what is put in its place is ours, and the last
-      replace_html_page(bufferevent_get_output(connection->buffers()),
-                        *std::exchange(connection->html_page, std::nullopt), problems_, limits_);
+      replace_html_page(connection->buffers(), *std::exchange(connection->html_page, std::nullopt),
+                        problems_, limits_);
     }
   }
 }

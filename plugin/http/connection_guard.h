@@ -63,7 +63,7 @@ class ConnectionGuard {
 
   static bufferevent* on_accept(event_base* base, void* entrance) noexcept;
   static void on_accept_error(evconnlistener* listener, void*) noexcept;
-  static void on_output(evbuffer* output, const evbuffer_cb_info* change, void* it) noexcept;
+  static void on_output(evbuffer*, const evbuffer_cb_info* change, void* it) noexcept;
   static void on_chores(evutil_socket_t, short, void* self) noexcept;
   static void on_tick(evutil_socket_t, short, void* self) noexcept;
   static void on_close(evhttp_connection* http, void* it) noexcept;

@@ -1,5 +1,7 @@
 #include "http/html_page.h"
 
+#include <event2/bufferevent_ssl.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -13,26 +15,35 @@ constexpr std::string_view line_begin{"HTTP/1."};
 constexpr std::size_t status_offset = 9;
 constexpr std::size_t status_octets = 3;
 
-// A bufferevent allows nobody else to take from the front of its output, or even to look.
+// A socket's bufferevent allows nobody else to take from the front of its output, or even to look;
+// one over TLS relies on it that everybody may.
 class Thawed {
  public:
-  explicit Thawed(evbuffer* buffer) : buffer_(buffer) { evbuffer_unfreeze(buffer_, 1); }
+  explicit Thawed(bufferevent* buffers)
+      : output_(bufferevent_get_output(buffers)),
+        was_frozen_(bufferevent_openssl_get_ssl(buffers) == nullptr) {
+    if (was_frozen_) evbuffer_unfreeze(output_, 1);
+  }
   Thawed(const Thawed&) = delete;
   Thawed& operator=(const Thawed&) = delete;
-  ~Thawed() { evbuffer_freeze(buffer_, 1); }
+  ~Thawed() {
+    if (was_frozen_) evbuffer_freeze(output_, 1);
+  }
 
  private:
-  evbuffer* buffer_;
+  evbuffer* output_;
+  bool was_frozen_;
 };
 
 // 0 when there is no status line.
-int status_at(evbuffer* output, std::size_t offset) {
+int status_at(bufferevent* buffers, std::size_t offset) {
+  evbuffer* output = bufferevent_get_output(buffers);
   std::array<char, status_offset + status_octets> start{};
   evbuffer_ptr at{};
   if (evbuffer_get_length(output) < offset + start.size() ||
       evbuffer_ptr_set(output, &at, offset, EVBUFFER_PTR_SET) != 0)
     return 0;
-  const Thawed thawed(output);
+  const Thawed thawed(buffers);
   if (evbuffer_copyout_from(output, &at, start.data(), start.size()) !=
           static_cast<ev_ssize_t>(start.size()) ||
       !std::equal(line_begin.begin(), line_begin.end(), start.begin()))
@@ -67,18 +78,19 @@ std::string page_text(const Response& response) {
 
 }  // namespace
 
-bool begins_html_page(evbuffer* output, std::size_t offset) {
-  return status_at(output, offset) >= 400;
+bool begins_html_page(bufferevent* buffers, std::size_t offset) {
+  return status_at(buffers, offset) >= 400;
 }
 
-void replace_html_page(evbuffer* output, std::size_t offset, const Router& problems,
+void replace_html_page(bufferevent* buffers, std::size_t offset, const Router& problems,
                        const Limits& limits) {
-  const int status = status_at(output, offset);
+  evbuffer* output = bufferevent_get_output(buffers);
+  const int status = status_at(buffers, offset);
   if (status < 400) return;
   const std::string page = page_text(problems.problem(status, detail_of(status, limits)));
   std::string before(offset, '\0');
   {
-    const Thawed thawed(output);
+    const Thawed thawed(buffers);
     evbuffer_copyout(output, before.data(), before.size());
     evbuffer_drain(output, evbuffer_get_length(output));
   }

@@ -12,10 +12,10 @@
 namespace plugin::http {
 
 /// Whether the output has at `offset` the status line of an error.
-[[nodiscard]] bool begins_html_page(evbuffer* output, std::size_t offset);
+[[nodiscard]] bool begins_html_page(bufferevent* buffers, std::size_t offset);
 
 /// Puts a problem document in place of everything from `offset` on. The answer ends its connection.
-void replace_html_page(evbuffer* output, std::size_t offset, const Router& problems,
+void replace_html_page(bufferevent* buffers, std::size_t offset, const Router& problems,
                        const Limits& limits);
 
 }  // namespace plugin::http

@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <string>
@@ -10,6 +11,15 @@
 #include "http/request_from.h"
 
 namespace plugin::http {
+
+namespace {
+// evhttp takes the first of several lengths; a proxy before us may have taken another.
+bool has_two_lengths(const Request& request) {
+  return std::ranges::count_if(request.headers, [](const auto& header) {
+           return equal_without_case(header.first, "Content-Length");
+         }) > 1;
+}
+}  // namespace
 
 Server::Server(event_base* base, Router router, const Limits& limits)
     : base_(base),
@@ -86,7 +96,13 @@ void Server::answer(evhttp_request* request, Connection& connection) {
     pending = std::make_shared<PendingAnswer>(request, connection, router_);
     return [kept = pending](const Response& response) { kept->answer(response); };
   };
-  Outcome outcome = router_.route(request_from(request, connection), later);
+  const Request asked = request_from(request, connection);
+  if (has_two_lengths(asked)) {
+    Response refusal = router_.problem(400, "the request has more than one Content-Length");
+    refusal.headers.emplace_back("Connection", "close");
+    return reply(request, connection, refusal);
+  }
+  Outcome outcome = router_.route(asked, later);
   if (pending && pending->answered()) return;
   if (std::holds_alternative<Later>(outcome)) {
     pending->wait();

@@ -207,7 +207,7 @@ TEST_CASE("a stream to a reader that does not read is ended, and holds little me
   std::size_t written = 0;
   while (written < 100'000'000 && served.write(0, event)) written += event.size();
   // The bound, and what the kernel takes on both sides.
-  CHECK(written > 10'000);
+  CHECK(written >= 5'000);
   CHECK(written < 2'000'000);
   CHECK(served.gone(0));
   CHECK_FALSE(served.write(0, "x"));
