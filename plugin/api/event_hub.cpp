@@ -250,16 +250,19 @@ void EventHub::tick() {
   const std::int64_t now_ms = clock_.steady_ms();
   const broker::UnixSeconds now_s = clock_.unix_ms() / 1'000;
   const auto standing = board_.get();
-  const auto config = standing == nullptr ? nullptr : standing->config;
-  const bool other_config = config != nullptr && config != config_;
-  if (other_config) config_ = config;
+  const bool changed =
+      standing != nullptr && (standing->config != config_ || standing->revocations != revocations_);
+  if (changed) {
+    config_ = standing->config;
+    revocations_ = standing->revocations;
+  }
   watchers_.remove_if([&](Member& member) {
     if (member.writer->gone()) return true;
     const bool over = member.expiry_s != 0 && now_s >= member.expiry_s;
     const std::int64_t quiet_ms = now_ms - member.written_ms;
     // Who does not read comes back, and hears then what it missed.
     const bool stalled = is_behind(member) && quiet_ms >= limits_.stalled_ms;
-    if (over || stalled || (other_config && !member.watcher.allowed(*config))) {
+    if (over || stalled || (changed && !member.watcher.allowed(*standing))) {
       member.writer->close();
       return true;
     }

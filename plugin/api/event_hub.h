@@ -3,8 +3,8 @@
 //
 // A watcher first hears how its accounts stand, then what it has missed, then what happens. Many
 // allocations can be cut at once: what a connection does not take yet stays in the ring, and usage is
-// passed over, until it has caught up. A stream ends when its first client id expires, when a new
-// configuration no longer lets it watch, and when its client does not read.
+// passed over, until it has caught up. A stream ends when its first client id expires or is
+// revoked, when a new configuration no longer lets it watch, and when its client does not read.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,8 @@ class EventHub final : public EventSink {
   struct Watcher {
     Watch watch;
     std::string last_event_id;  ///< what it saw last; empty: it is new
-    /// Whether the configuration still lets it watch; asked when that has changed.
-    std::function<bool(const broker::Config&)> allowed;
+    /// Whether it still may watch; asked when the configuration or what is revoked has changed.
+    std::function<bool(const Standing&)> allowed;
     std::shared_ptr<Seat> seat;
   };
   /// Tells it how things stand and what it missed, and from then on what happens.
@@ -113,7 +113,9 @@ class EventHub final : public EventSink {
   std::list<Member> watchers_;
   std::uint64_t common_number_ = 0;
   std::string common_text_;
-  std::shared_ptr<const broker::Config> config_;  ///< that all watchers have been checked against
+  // What all watchers have been checked against.
+  std::shared_ptr<const broker::Config> config_;
+  std::shared_ptr<const Revocations> revocations_;
 };
 
 }  // namespace plugin

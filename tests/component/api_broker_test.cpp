@@ -117,6 +117,10 @@ TEST_CASE("admin routes of a running broker are answered by its own thread", "[a
   REQUIRE(eventually([&] {
     return api_client::get(url + "/v1/getTurnCredentials?clientID=" + client_id).status == 403;
   }));
+  CHECK(api_client::get(url + "/v1/events?clientID=" + client_id).status == 403);
+  CHECK(api_client::get(url + "/v1/events?clientID=tb1.x").status == 403);
+  CHECK(api_client::get(url + "/v1/events").status == 401);
+  CHECK(api_client::get(url + "/v1/events", {{"Authorization", "Bearer wrong"}}).status == 401);
   relay.close(allocation, TURN_CLOSE_REVOKED);
   FakeAllocation refused;
   CHECK(relay.allocate(credentials["username"], credentials["password"], refused) == 401);

@@ -482,6 +482,22 @@ TEST_CASE("a configuration that no longer lets a watcher in ends its stream", "[
   CHECK_FALSE(other->closed);
 }
 
+TEST_CASE("a client id that is revoked ends its stream, and opens none", "[events]") {
+  Api api;
+  auto alice = api.watch(client_id("alice"));
+  auto bob = api.watch(client_id("bob"));
+  api.hub.tick();
+  auto revocations = std::make_shared<Revocations>();
+  revocations->by_who[hash_of_who(client_id("alice"))] = now_s;
+  auto standing = std::make_shared<Standing>(*api.board.get());
+  standing->revocations = revocations;
+  api.board.publish(standing);
+  api.hub.tick();
+  CHECK(alice->closed);
+  CHECK_FALSE(bob->closed);
+  CHECK(api.refusal(Api::get("clientID=" + client_id("alice"))) == "403 client-id-invalid");
+}
+
 TEST_CASE("watchers are bounded in all and by address", "[events]") {
   EventHubLimits limits;
   limits.watchers_max = 3;
