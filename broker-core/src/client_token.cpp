@@ -118,8 +118,7 @@ Result<std::string> issue_client_id(const ClientToken& token, const Secret& secr
   return std::string(client_id_prefix) + base64url_encode(octets);
 }
 
-Result<ClientToken> verify_client_id(std::string_view client_id, std::span<const Secret> secrets,
-                                     UnixSeconds now_s) {
+Result<ClientToken> read_client_id(std::string_view client_id, std::span<const Secret> secrets) {
   if (!client_id.starts_with(client_id_prefix)) return Error{"the client id lacks its \"tb1.\""};
   if (client_id.size() > client_id_octets_max)
     return Error{"the client id has more than " + std::to_string(client_id_octets_max) + " octets"};
@@ -146,10 +145,14 @@ Result<ClientToken> verify_client_id(std::string_view client_id, std::span<const
   if (!verified)
     return Error{
         "the client id's signature fits none of the [broker] secrets: it was altered, or signed "
-        "with "
-        "a secret that this relay does not have"};
+        "with a secret that this relay does not have"};
 
-  Result<ClientToken> token = decode_fields(fields);
+  return decode_fields(fields);
+}
+
+Result<ClientToken> verify_client_id(std::string_view client_id, std::span<const Secret> secrets,
+                                     UnixSeconds now_s) {
+  Result<ClientToken> token = read_client_id(client_id, secrets);
   if (!token) return token;
   if (now_s >= token.value().expiry_s)
     return Error{"the client id expired at " + std::to_string(token.value().expiry_s)};

@@ -1,5 +1,6 @@
 #include "broker/config.h"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -112,6 +113,7 @@ class Loader {
                          quoted(id));
     }
     check_default_csp(broker);
+    check_api_keys();
     if (quotas > config_.limits.accounts_max) {
       const ConfigTable limits = table_or_none(broker, "limits");
       limits.report("accounts_max",
@@ -119,6 +121,18 @@ class Loader {
                         std::to_string(quotas) +
                         " quotas are given; allowed: at least one account for each");
     }
+  }
+
+  /// A key names its CSP (the TURN REST API has no other name for it).
+  void check_api_keys() {
+    std::map<std::string_view, const Csp*> owners;
+    for (const auto& [id, csp] : config_.csps)
+      for (const Secret& key : csp.api_keys)
+        if (const auto [owner, added] = owners.emplace(key.reveal(), &csp);
+            !added && owner->second != &csp)
+          load_.report(places_.find(id)->second, "an API key that CSP " +
+                                                     quoted(owner->second->id) +
+                                                     " has too; allowed: keys of its own");
   }
 
   void check_default_csp(const ConfigTable& broker) {
@@ -162,6 +176,8 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   compare(running.limits.allocations_max, wanted.limits.allocations_max,
           "broker.limits.allocations_max");
   compare(running.limits.accounts_max, wanted.limits.accounts_max, "broker.limits.accounts_max");
+  compare(running.http.listen, wanted.http.listen, "broker.http.listen");
+  compare(running.http.listen_tls, wanted.http.listen_tls, "broker.http.listen_tls");
   compare(running.relay.id, wanted.relay.id, "relay.id");
   return names;
 }

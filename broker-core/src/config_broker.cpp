@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config_files_text.h"
+#include "config_http.h"
 #include "config_secrets.h"
 #include "printable.h"
 
@@ -78,9 +79,10 @@ void check_paths(const ConfigTable& table, const Config& config) {
 }
 
 std::optional<ConfigTable> broker_table(const ConfigTable& root) {
-  return root.table("broker", {"realm", "default_csp", "secret", "secrets", "secret_file",
-                               "secrets_files", "strict_expiry", "credential_ttl", "state_dir",
-                               "control_socket", "include", "store", "records", "limits"});
+  return root.table("broker",
+                    {"realm", "default_csp", "secret", "secrets", "secret_file", "secrets_files",
+                     "strict_expiry", "credential_ttl", "state_dir", "control_socket", "include",
+                     "store", "records", "limits", "http", "thresholds"});
 }
 
 }  // namespace
@@ -113,6 +115,8 @@ void read_broker(const ConfigTable& root, Config& config) {
                     table_size_max);
     limits->integer("accounts_max", config.limits.accounts_max, table_size_min, table_size_max);
   }
+  config.http = read_http(*table);
+  table->ascending("thresholds", config.thresholds, 1, 99, thresholds_max);
   check_paths(*table, config);
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "config_http.h"
 #include "config_names.h"
 #include "config_secrets.h"
 #include "printable.h"
@@ -64,6 +65,9 @@ Csp read_csp(const ConfigTable& table, const std::string& id) {
                 csp_name_octets_max)
           .value_or(id);
   csp.secrets = read_secrets(table);
+  csp.api_keys = read_secrets(table, "api_key");
+  csp.allowed_origins = read_origins(table);
+  csp.webhook = read_webhook(table);
   read_quotas(table, csp);
   return csp;
 }
@@ -88,7 +92,8 @@ void read_csps(const ConfigTable& root, std::map<std::string, Csp, std::less<>>&
     } else {
       const ConfigTable table(
           root.load(), all->file(), entry.value, place.key,
-          {"name", "quota", "secret", "secrets", "secret_file", "secrets_files"});
+          {"name", "quota", "secret", "secrets", "secret_file", "secrets_files", "api_key",
+           "api_keys", "api_key_file", "api_keys_files", "allowed_origins", "webhook"});
       csps.emplace(entry.key, read_csp(table, entry.key));
       places.emplace(entry.key, place);
     }

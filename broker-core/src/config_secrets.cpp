@@ -10,32 +10,27 @@ namespace broker {
 
 namespace {
 
-const std::string& secret_allowed() {
-  static const std::string text = "a secret of " + std::to_string(secret_octets_min) + " to " +
-                                  std::to_string(secret_octets_max) +
-                                  " octets without control characters or blanks at its ends";
-  return text;
-}
+/// "api_key" is a key, "admin_token" a token.
+std::string_view noun_of(std::string_view key) { return key.substr(key.rfind('_') + 1); }
 
-const std::string& file_allowed() {
-  static const std::string text = "a file with one secret of " + std::to_string(secret_octets_min) +
-                                  " to " + std::to_string(secret_octets_max) + " octets per line";
-  return text;
+std::string octets_allowed() {
+  return std::to_string(secret_octets_min) + " to " + std::to_string(secret_octets_max) + " octets";
 }
 
 /// What is wrong with a secret, told without it.
-std::optional<std::string> problem_of(std::string_view secret) {
-  if (secret.empty()) return "an empty secret";
+std::optional<std::string> problem_of(std::string_view secret, const std::string& noun) {
+  if (secret.empty()) return "an empty " + noun;
   if (secret.size() < secret_octets_min || secret.size() > secret_octets_max)
-    return "a secret of " + std::to_string(secret.size()) + " octets";
-  if (has_unprintable(secret)) return "a secret with a control character, or not in UTF-8";
-  if (secret.front() == ' ' || secret.back() == ' ') return "a secret with a blank at its end";
+    return "a " + noun + " of " + std::to_string(secret.size()) + " octets";
+  if (has_unprintable(secret)) return "a " + noun + " with a control character, or not in UTF-8";
+  if (secret.front() == ' ' || secret.back() == ' ')
+    return "a " + noun + " with a blank at its end";
   return std::nullopt;
 }
 
 class Reader {
  public:
-  explicit Reader(const ConfigTable& table) : table_(table) {}
+  Reader(const ConfigTable& table, std::string_view noun) : table_(table), noun_(noun) {}
 
   [[nodiscard]] std::vector<Secret> take() && { return std::move(secrets_); }
 
@@ -57,13 +52,13 @@ class Reader {
   }
 
   void file(std::string_view key) {
-    if (const auto path = table_.text(key, file_allowed(), path_octets_max))
+    if (const auto path = table_.text(key, file_allowed_, path_octets_max))
       lines_of(*path, table_.place(key));
   }
 
   void files(std::string_view key) {
     const std::string allowed =
-        "an array of at most " + std::to_string(secrets_max) + " paths, each of " + file_allowed();
+        "an array of at most " + std::to_string(secrets_max) + " paths, each of " + file_allowed_;
     for (const auto& item : table_.texts(key, allowed, path_octets_max, secrets_max))
       lines_of(item.text, item.place);
   }
@@ -74,10 +69,10 @@ class Reader {
   }
 
   void add(const TomlNode& node, const ConfigPlace& place) {
-    const auto wrong = node.kind == TomlNode::Kind::string ? problem_of(node.text.reveal())
+    const auto wrong = node.kind == TomlNode::Kind::string ? problem_of(node.text.reveal(), noun_)
                                                            : describe(node, false);
     if (wrong)
-      report(place, *wrong + "; allowed: " + secret_allowed());
+      report(place, *wrong + "; allowed: " + secret_allowed_);
     else
       add(node.text.reveal(), place);
   }
@@ -86,15 +81,16 @@ class Reader {
     if (secrets_.size() < secrets_max)
       secrets_.emplace_back(secret);
     else
-      report(place, "one secret more than " + std::to_string(secrets_max) + "; allowed: at most " +
-                        std::to_string(secrets_max) + " secrets valid at once");
+      report(place, "one " + noun_ + " more than " + std::to_string(secrets_max) +
+                        "; allowed: at most " + std::to_string(secrets_max) + " " + noun_ +
+                        "s valid at once");
   }
 
   void lines_of(const std::string& path, const ConfigPlace& place) {
     if (table_.load().problem) return;
     const std::string full_path = beside(table_.file(), path);
     const std::optional<Secret> content =
-        read_config_text(table_.load(), full_path, place, file_allowed());
+        read_config_text(table_.load(), full_path, place, file_allowed_);
     if (!content) return;
     std::string_view rest = content->reveal();
     bool found = false;
@@ -105,28 +101,34 @@ class Reader {
       if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
       if (line.empty()) continue;
       found = true;
-      if (const auto wrong = problem_of(line))
+      if (const auto wrong = problem_of(line, noun_))
         report(place, "line " + std::to_string(number) + " of " + quoted(full_path, 256) + " is " +
-                          *wrong + "; allowed: " + secret_allowed());
+                          *wrong + "; allowed: " + secret_allowed_);
       else
         add(line, place);
     }
     if (!found)
-      report(place, quoted(full_path, 256) + " holds no secret; allowed: " + file_allowed());
+      report(place, quoted(full_path, 256) + " holds no " + noun_ + "; allowed: " + file_allowed_);
   }
 
   const ConfigTable& table_;
+  const std::string noun_;
+  const std::string secret_allowed_ = "a " + noun_ + " of " + octets_allowed() +
+                                      " without control characters or blanks at its ends";
+  const std::string file_allowed_ =
+      "a file with one " + noun_ + " of " + octets_allowed() + " per line";
   std::vector<Secret> secrets_;
 };
 
 }  // namespace
 
-std::vector<Secret> read_secrets(const ConfigTable& table) {
-  Reader reader(table);
-  reader.secret("secret");
-  reader.secrets("secrets");
-  reader.file("secret_file");
-  reader.files("secrets_files");
+std::vector<Secret> read_secrets(const ConfigTable& table, std::string_view key) {
+  const std::string name(key);
+  Reader reader(table, noun_of(key));
+  reader.secret(name);
+  reader.secrets(name + 's');
+  reader.file(name + "_file");
+  reader.files(name + "s_files");
   return std::move(reader).take();
 }
 

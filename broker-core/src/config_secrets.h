@@ -1,15 +1,19 @@
-// The secrets of [broker] and of a CSP: `secret`, `secrets`, `secret_file`, `secrets_files`.
+// The secrets of [broker], of a CSP and of its webhook (`secret`, `secrets`, `secret_file`,
+// `secrets_files`), and alike the API keys of a CSP and the admin tokens.
 // Owner: load_config. Threads: one.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "config_table.h"
 
 namespace broker {
 
-/// In this order: secret, secrets, the lines of secret_file, those of each of secrets_files; the
-/// first is the newest. What a secret is never comes into a message.
-[[nodiscard]] std::vector<Secret> read_secrets(const ConfigTable& table);
+/// `key` is the one of the four that names a single secret: "secret", "api_key" or "admin_token".
+/// In this order: KEY, KEYs, the lines of KEY_file, those of each of KEYs_files; the first is the
+/// newest. What a secret is never comes into a message.
+[[nodiscard]] std::vector<Secret> read_secrets(const ConfigTable& table,
+                                               std::string_view key = "secret");
 
 }  // namespace broker

@@ -114,6 +114,29 @@ void ConfigTable::integer(std::string_view key, std::uint32_t& out, std::uint32_
                     std::to_string(max));
 }
 
+void ConfigTable::ascending(std::string_view key, std::vector<std::uint32_t>& out,
+                            std::uint32_t min, std::uint32_t max, std::size_t items_max) const {
+  const TomlEntry* entry = find(key);
+  if (entry == nullptr) return;
+  const std::string also = "; allowed: an array of at most " + std::to_string(items_max) +
+                           " integers from " + std::to_string(min) + " to " + std::to_string(max) +
+                           ", each larger than the one before";
+  if (entry->value.kind != TomlNode::Kind::array) return report(key, describe(entry->value) + also);
+  if (entry->value.items.size() > items_max)
+    return report(key, "an array of " + std::to_string(entry->value.items.size()) + also);
+  std::vector<std::uint32_t> numbers;
+  for (const TomlNode& node : entry->value.items) {
+    const bool fits = node.kind == TomlNode::Kind::integer && node.integer >= min &&
+                      node.integer <= max && (numbers.empty() || node.integer > numbers.back());
+    if (!fits)
+      return load_.report(
+          {file_, node.line, full_key(key) + '[' + std::to_string(numbers.size()) + ']'},
+          describe(node) + also);
+    numbers.push_back(static_cast<std::uint32_t>(node.integer));
+  }
+  out = std::move(numbers);
+}
+
 std::optional<std::string> ConfigTable::text(std::string_view key, std::string_view allowed,
                                              std::size_t length_max) const {
   const TomlEntry* entry = find(key);

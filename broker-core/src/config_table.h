@@ -84,6 +84,10 @@ class ConfigTable {
   [[nodiscard]] std::vector<Item> texts(std::string_view key, std::string_view allowed,
                                         std::size_t length_max, std::size_t items_max) const;
 
+  /// An array of at most items_max integers from min to max, each larger than the one before.
+  void ascending(std::string_view key, std::vector<std::uint32_t>& out, std::uint32_t min,
+                 std::uint32_t max, std::size_t items_max) const;
+
   /// A table under this one.
   [[nodiscard]] std::optional<ConfigTable> table(
       std::string_view key, std::initializer_list<std::string_view> known) const;

@@ -93,6 +93,15 @@ Result<const Csp*> find_entitled(const Config& config, std::string_view csp_id, 
   return &csp->second;
 }
 
+/// What this relay signs with.
+Result<const Secret*> newest_secret(const Config& config) {
+  const auto secret = std::find_if(config.secrets.begin(), config.secrets.end(),
+                                   [](const Secret& candidate) { return !candidate.empty(); });
+  if (secret == config.secrets.end())
+    return Error{"no [broker] secret is configured to sign a client id with"};
+  return &*secret;
+}
+
 Result<std::vector<Secret>> passwords_of(std::string_view username,
                                          std::span<const Secret> secrets) {
   std::vector<Secret> passwords;
@@ -184,9 +193,9 @@ Secret turn_password(const Secret& secret, std::string_view username) {
   return password;
 }
 
-Result<IssuedCredentials> issue_credentials(const Config& config, std::string_view csp,
-                                            MediaType media, std::string_view client_name,
-                                            std::int64_t ttl_s, UnixSeconds now_s) {
+Result<IssuedClientId> issue_client_id(const Config& config, std::string_view csp, MediaType media,
+                                       std::string_view client_name, std::int64_t ttl_s,
+                                       UnixSeconds now_s) {
   if (Result<const Csp*> entitled = find_entitled(config, csp, media); !entitled)
     return entitled.error();
   if (ttl_s < 1 || ttl_s > credential_ttl_s_max)
@@ -194,23 +203,35 @@ Result<IssuedCredentials> issue_credentials(const Config& config, std::string_vi
                  std::to_string(credential_ttl_s_max) + " s (365 days) are allowed"};
   if (now_s < 0 || now_s > INT64_MAX - ttl_s)
     return Error{"the clock says " + std::to_string(now_s) + " s since 1970"};
-  const auto secret = std::find_if(config.secrets.begin(), config.secrets.end(),
-                                   [](const Secret& candidate) { return !candidate.empty(); });
-  if (secret == config.secrets.end())
-    return Error{"no [broker] secret is configured to sign a client id with"};
-
-  const ClientToken token{std::string(csp), media, std::string(client_name),
-                          config.relay.id,  now_s, now_s + ttl_s};
-  Result<std::string> client_id = issue_client_id(token, *secret);
+  const Result<const Secret*> secret = newest_secret(config);
+  if (!secret) return secret.error();
+  ClientToken token{std::string(csp), media, std::string(client_name),
+                    config.relay.id,  now_s, now_s + ttl_s};
+  Result<std::string> client_id = issue_client_id(token, *secret.value());
   if (!client_id) return client_id.error();
+  return IssuedClientId{std::move(client_id).value(), std::move(token)};
+}
+
+Result<IssuedCredentials> credentials_for(const Config& config, std::string_view client_id,
+                                          const ClientToken& token, UnixSeconds now_s) {
+  const Result<const Secret*> secret = newest_secret(config);
+  if (!secret) return secret.error();
   IssuedCredentials issued;
-  issued.client_id = std::move(client_id).value();
+  issued.client_id = client_id;
   issued.username = std::to_string(token.expiry_s) + ":" + issued.client_id;
-  issued.password = turn_password(*secret, issued.username);
+  issued.password = turn_password(*secret.value(), issued.username);
   if (issued.password.empty()) return Error{"OpenSSL could not compute HMAC-SHA1"};
-  issued.ttl_s = ttl_s;
+  issued.ttl_s = token.expiry_s - now_s;
   issued.uris = config.relay.urls;
   return issued;
+}
+
+Result<IssuedCredentials> issue_credentials(const Config& config, std::string_view csp,
+                                            MediaType media, std::string_view client_name,
+                                            std::int64_t ttl_s, UnixSeconds now_s) {
+  const Result<IssuedClientId> id = issue_client_id(config, csp, media, client_name, ttl_s, now_s);
+  if (!id) return id.error();
+  return credentials_for(config, id.value().client_id, id.value().token, now_s);
 }
 
 }  // namespace broker

@@ -1,60 +1,17 @@
 #include "turn_uri.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
-#include <cstddef>
 #include <optional>
 #include <string>
 
+#include "net_names.h"
 #include "printable.h"
 
 namespace broker {
 
 namespace {
 
-constexpr std::size_t host_octets_max = 253;
-constexpr std::size_t label_octets_max = 63;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
-}
-
-bool is_address(int family, std::string_view text) {
-  std::array<unsigned char, 16> address{};
-  return ::inet_pton(family, std::string(text).c_str(), address.data()) == 1;
-}
-
-bool is_label(std::string_view label) {
-  const auto fits = [](char c) { return is_letter(c) || is_digit(c) || c == '-'; };
-  return !label.empty() && label.size() <= label_octets_max && label.front() != '-' &&
-         label.back() != '-' && std::all_of(label.begin(), label.end(), fits);
-}
-
-bool is_host_name(std::string_view host) {
-  if (host.empty() || host.size() > host_octets_max) return false;
-  std::string_view last;
-  while (!host.empty()) {
-    const std::size_t dot = std::min(host.find('.'), host.size());
-    last = host.substr(0, dot);
-    if (!is_label(last)) return false;
-    host.remove_prefix(std::min(dot + 1, host.size()));
-  }
-  return !all_digits(last);  // or it is meant as an IPv4 address, and is none
-}
-
-bool is_port(std::string_view text) {
-  constexpr std::size_t digits_max = 5;
-  constexpr int port_max = 65'535;
-  if (!all_digits(text) || text.size() > digits_max) return false;
-  const int port = std::stoi(std::string(text));
-  return port >= 1 && port <= port_max;
-}
 
 /// Takes `prefix` off the front of the text, if it stands there. Schemes know no case (RFC
 /// 3986, 3.1).
@@ -82,13 +39,13 @@ std::optional<std::string> problem_of(std::string_view rest) {
     if (close == std::string_view::npos) return "an IPv6 address without its closing bracket";
     host = rest.substr(1, close - 1);
     rest.remove_prefix(close + 1);
-    if (!is_address(AF_INET6, host)) return "a malformed IPv6 address";
+    if (!is_ipv6_address(host)) return "a malformed IPv6 address";
   } else {
     const std::size_t colon = std::min(rest.find(':'), rest.size());
     host = rest.substr(0, colon);
     rest.remove_prefix(colon);
     if (host.empty()) return "no host";
-    if (!is_address(AF_INET, host) && !is_host_name(host)) return "a malformed host";
+    if (!is_host(host)) return "a malformed host";
   }
   if (rest.empty()) return std::nullopt;
   if (rest.front() != ':' || !is_port(rest.substr(1))) return "a malformed port";

@@ -10,7 +10,7 @@
 namespace plugin {
 
 enum class EventKind : std::uint8_t {
-  usage,      ///< the account's used octets have changed; at most once a second
+  usage,      ///< the account's used octets or limit have changed; at most once a second
   threshold,  ///< `percent` of the limit has been used; 100: the account is exhausted
   cut,        ///< an allocation was ended by the broker, an operator or the quota; see `reason`
   restored,   ///< an exhausted account may relay again
@@ -24,6 +24,7 @@ struct Event {
   std::string period;  ///< broker::period_name
   std::uint64_t limit_octets = 0;
   std::uint64_t used_octets = 0;
+  bool exhausted = false;     ///< not for cut: how the account stands now
   std::uint32_t percent = 0;  ///< threshold only: 1 .. 100
   std::string client;         ///< cut only: the client name
   std::string allocation;     ///< cut only: as in the usage record

@@ -15,6 +15,7 @@
 #include "broker/account.h"
 #include "broker/config.h"
 #include "broker/media_type.h"
+#include "relay/snapshot.h"
 
 namespace plugin {
 
@@ -27,10 +28,21 @@ struct AccountStanding {
   broker::UnixSeconds period_end_s = 0;  ///< Unix time; 0: the period never ends
 };
 
+/// A client name of a CSP and a media type, whose quota has `per_client`.
+struct ClientOfCsp {
+  std::string csp;
+  broker::MediaType media = broker::MediaType::audio;
+  std::string client;
+  friend auto operator<=>(const ClientOfCsp&, const ClientOfCsp&) = default;
+};
+
 struct Standing {
   std::shared_ptr<const broker::Config> config;
+  std::shared_ptr<const Revocations> revocations;
   /// By CSP, then by media type; nullopt where the CSP has no quota.
   std::map<std::string, std::array<std::optional<AccountStanding>, 3>, std::less<>> accounts;
+  /// Clients whose own part is exhausted while the CSP's account may not be; no others.
+  std::map<ClientOfCsp, AccountStanding> exhausted_clients;
   /// Why this relay would admit nobody now (its ledger fails, it is full); empty: it does.
   std::string unhealthy;
 

@@ -10,9 +10,14 @@
 #include <string>
 #include <thread>
 
+#include "api/api_server.h"
+#include "api/broker_desk.h"
+#include "api/standing.h"
 #include "broker/account_book.h"
+#include "broker/announcer.h"
 #include "broker/config.h"
 #include "broker/config_watch.h"
+#include "broker/desk.h"
 #include "broker/ports/ledger_store.h"
 #include "broker/settler.h"
 #include "broker/state_dir.h"
@@ -26,10 +31,11 @@
 #include "relay/inbox.h"
 #include "relay/relay_side.h"
 #include "relay/snapshot.h"
+#include "webhook/webhooks.h"
 
 namespace plugin {
 
-class Broker final : public Control {
+class Broker final : public Control, public BrokerDesk {
  public:
   Broker(Host host, const Clock& clock) : host_(host), clock_(clock) {}
   ~Broker() override;
@@ -37,6 +43,9 @@ class Broker final : public Control {
   /// Reads and checks the configuration. Touches nothing else.
   [[nodiscard]] broker::Status load(const std::string& config_file);
   [[nodiscard]] const broker::Config& config() const { return *config_; }
+
+  /// `sink` gets every event. Before start(); it must live until stop() has returned.
+  void tell(EventSink& sink) { sinks_.push_back(&sink); }
 
   /// Opens the ledger, settles what an earlier process left, makes a new meter table, and starts
   /// the broker thread.
@@ -48,6 +57,15 @@ class Broker final : public Control {
   [[nodiscard]] SnapshotStore& snapshots() { return snapshots_; }
   /// [any] Reload the configuration soon.
   void request_reload();
+  /// [any] How the accounts stand; never null once start() has returned.
+  [[nodiscard]] const StandingBoard& board() const { return board_; }
+  /// Where the HTTP API serves, such as "http://127.0.0.1:8080". Constant once start() has returned.
+  [[nodiscard]] std::vector<std::string> api_urls() const {
+    return api_ == nullptr ? std::vector<std::string>{} : api_->urls();
+  }
+
+  // BrokerDesk
+  [[nodiscard]] bool post(std::function<void(Control&)> work) override;
 
   // Control: on the broker thread.
   [[nodiscard]] broker::Result<std::vector<AccountStatus>> usage(
@@ -70,6 +88,7 @@ class Broker final : public Control {
   [[nodiscard]] broker::Status settle_earlier();
   [[nodiscard]] broker::Status make_table();
   [[nodiscard]] broker::Status make_events();
+  [[nodiscard]] broker::Status start_api();
   void run();
   void finish();
 
@@ -81,6 +100,7 @@ class Broker final : public Control {
   void fold_closed();
   void every_second();
   void roll_periods();
+  void probe_store();
   void cut_refusing();
   void cut_expired();
   void cut_revoked();
@@ -98,6 +118,13 @@ class Broker final : public Control {
   void end_period(Account& account, Account* successor);
   void publish();
   void watch_files();
+
+  // standing.cpp
+  [[nodiscard]] std::string unhealthy() const;
+  [[nodiscard]] std::uint64_t standing_shape() const;
+  /// Publishes when the accounts stand otherwise than was told, and at intervals.
+  void tell_standing();
+  void publish_standing();
 
   // answer.cpp
   void take_revocations(const std::vector<broker::LedgerStore::Revocation>& list);
@@ -122,9 +149,16 @@ class Broker final : public Control {
   std::unique_ptr<AccountIndex> index_;
   std::unique_ptr<AccountBook> book_;
   std::unique_ptr<Settler> settler_;
+  std::vector<EventSink*> sinks_;
+  std::unique_ptr<Webhooks> webhooks_;
+  std::unique_ptr<Announcer> announcer_;
   SnapshotStore snapshots_;
   Inbox inbox_;
   std::unique_ptr<RelaySide> relay_side_;
+  Desk desk_;
+  StandingBoard board_;
+  std::uint64_t told_shape_ = 0;  ///< standing_shape() of what was published last
+  std::int64_t next_standing_ms_ = 0;
   std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
 
   http::EventBaseHandle base_;
@@ -132,6 +166,7 @@ class Broker final : public Control {
   http::EventHandle tick_event_;
   http::EventHandle watch_event_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<ApiServer> api_;  ///< only with an address in [broker.http]
   std::thread thread_;
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> reload_asked_{false};

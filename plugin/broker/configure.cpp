@@ -105,8 +105,12 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
   settler_->exchange(fresh, Settler::Ask::nothing);
   if (records_ != nullptr)
     records_->set_rotation(config_->records.rotate_size.count, config_->records.keep);
+  webhooks_->configure(config_);
+  announcer_->configure(config_->thresholds);
   publish();
   if (cut) cut_refusing();
+  publish_standing();
+  if (api_ != nullptr) api_->configure(config_);
 }
 
 void Broker::publish() {

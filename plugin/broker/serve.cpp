@@ -32,6 +32,8 @@ void Broker::on_wake() {
     const auto reported = reload();
   serve_admissions();
   serve_credit();
+  for (const auto& work : desk_.take()) work(*this);
+  tell_standing();
 }
 
 void Broker::on_tick() {
@@ -41,15 +43,18 @@ void Broker::on_tick() {
   serve_admissions();
   serve_credit();
   cut_expired();
+  announcer_->look();
   fold_closed();
   if (now_ms >= next_second_ms_) {
     next_second_ms_ = now_ms + 1'000;
     every_second();
   }
   cut_refusing();
+  tell_standing();
 }
 
 void Broker::every_second() {
+  if (!settler_->store_error().empty()) probe_store();
   // A file that only the refused configuration names is not watched.
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
@@ -60,6 +65,13 @@ void Broker::every_second() {
   snapshots_.collect();
   if (auto status = records_->retry(std::chrono::steady_clock::now()); !status)
     host_.error("usage records: {}", status.error().message);
+}
+
+// While the ledger fails the HTTP API sends clients away, so that nobody else would ask it again.
+void Broker::probe_store() {
+  Account* any = nullptr;
+  book_->for_each([&](Account& account) { any = &account; });
+  if (any != nullptr) settler_->exchange({any}, Settler::Ask::nothing);
 }
 
 Account* Broker::client_account(const AllocationSlot& slot, Account& account) {
@@ -190,6 +202,7 @@ void Broker::fold_closed() {
       const auto record = record_of(*table_, *slot, end_reason(slot->close_reason));
       if (auto status = records_->append(record, std::chrono::steady_clock::now()); !status)
         host_.error("usage records: {}", status.error().message);
+      announcer_->closed(*slot, record);
     }
     table_->fold_and_free(*slot);
   }

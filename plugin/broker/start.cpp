@@ -63,6 +63,7 @@ broker::Status Broker::start() {
        {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();
   apply(config_);
+  if (auto status = start_api(); !status) return status.error();
   watch_files();
   host_.info("relay {}: {} CSPs from {}, state in {}", config_->relay.id, config_->csps.size(),
              config_file_, config_->state_dir);
@@ -92,6 +93,11 @@ broker::Status Broker::open_state() {
   options.keep = config_->records.keep;
   records_ = std::make_unique<RecordWriter>(std::move(options));
   if (auto status = records_->open(); !status) return with_name("usage records", status.error());
+
+  auto webhooks = Webhooks::start(host_, clock_, state_dir_->resolve("webhooks.sqlite3"), config_);
+  if (!webhooks) return with_name("webhooks", webhooks.error());
+  webhooks_ = std::move(webhooks).value();
+  tell(*webhooks_);
   return broker::Nothing{};
 }
 
@@ -153,6 +159,7 @@ broker::Status Broker::make_table() {
   index_ = std::make_unique<AccountIndex>(config.limits.accounts_max);
   book_ = std::make_unique<AccountBook>(*table_, *index_);
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *store_, incarnation);
+  announcer_ = std::make_unique<Announcer>(clock_, *index_, *book_, *settler_, sinks_);
   relay_side_ = std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
 
   auto revocations = store_->revocations(now_s());
@@ -189,6 +196,15 @@ broker::Status Broker::make_events() {
   return broker::Nothing{};
 }
 
+broker::Status Broker::start_api() {
+  if (config_->http.listen.empty() && config_->http.listen_tls.empty()) return broker::Nothing{};
+  api_ = std::make_unique<ApiServer>(host_, clock_, board_, *this);
+  if (auto status = api_->start(config_); !status) return with_name("HTTP API", status.error());
+  tell(api_->events());
+  host_.info("HTTP API on {}", fmt::join(api_->urls(), ", "));
+  return broker::Nothing{};
+}
+
 void Broker::run() {
   ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY);
   try {
@@ -199,14 +215,18 @@ void Broker::run() {
 }
 
 void Broker::stop() {
+  if (api_ != nullptr) api_->stop();
+  desk_.close();
   stop_asked_.store(true);
   inbox_.wake();
   if (thread_.joinable()) thread_.join();
+  if (webhooks_ != nullptr) webhooks_->stop();
   state_dir_.reset();  // another relay may have it now
 }
 
 void Broker::finish() {
   control_.reset();
+  announcer_->look();
   fold_closed();
   if (auto status = records_->finish(); !status)
     host_.error("usage records: {}", status.error().message);
@@ -221,6 +241,12 @@ void Broker::finish() {
   }
   ::unlink(state_dir_->meter_table().c_str());
   host_.info("stopped, everything is settled");
+}
+
+bool Broker::post(std::function<void(Control&)> work) {
+  if (!desk_.push(std::move(work))) return false;
+  inbox_.wake();
+  return true;
 }
 
 void Broker::request_reload() {

@@ -19,8 +19,8 @@ struct Request {
   std::string query;    ///< as sent, without the '?'
   NamedValues headers;  ///< as sent, in order
   std::string body;
-  std::string remote_address;  ///< of the client, without port; empty on a Unix socket
-  bool secure = false;         ///< came over TLS
+  std::string remote_address = {};  ///< of the client, without port; empty on a Unix socket
+  bool secure = false;              ///< came over TLS
 
   /// The first header of that name, whatever its case; nullptr when there is none.
   [[nodiscard]] const std::string* header(std::string_view name) const;
@@ -41,6 +41,9 @@ struct Response {
 
 /// The phrase of RFC 9110, section 15: "Not Found". "Error" for a status the project does not use.
 [[nodiscard]] std::string_view reason_phrase(int status);
+
+/// Names of headers and schemes know no case.
+[[nodiscard]] bool equal_without_case(std::string_view a, std::string_view b);
 
 /// "text/html; charset=utf-8" is of the media type "text/html".
 [[nodiscard]] bool has_media_type(std::string_view content_type, std::string_view media_type);

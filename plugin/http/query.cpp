@@ -42,7 +42,8 @@ std::string joined(std::span<const std::string_view> names) {
 }  // namespace
 
 broker::Result<NamedValues> parse_query(std::string_view query,
-                                        std::span<const std::string_view> known) {
+                                        std::span<const std::string_view> known,
+                                        std::string_view repeatable) {
   NamedValues out;
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
@@ -57,7 +58,7 @@ broker::Result<NamedValues> parse_query(std::string_view query,
     if (std::ranges::find(known, *name) == known.end())
       return broker::Error{"the query has an unknown parameter \"" + *name +
                            "\"; allowed: " + joined(known)};
-    if (parameter(out, *name))
+    if (*name != repeatable && parameter(out, *name))
       return broker::Error{"the query has the parameter \"" + *name + "\" twice"};
     if (out.size() == query_parameters_max)
       return broker::Error{"the query has too many parameters"};

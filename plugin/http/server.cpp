@@ -1,113 +1,163 @@
 #include "http/server.h"
 
-#include <event2/keyvalq_struct.h>
-
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <string>
 
+#include "http/open_stream.h"
+#include "http/pending_answer.h"
+#include "http/reply.h"
+#include "http/request_from.h"
+
 namespace plugin::http {
 
 namespace {
-
-std::string_view method_name(evhttp_cmd_type method) {
-  switch (method) {
-    case EVHTTP_REQ_GET: return "GET";
-    case EVHTTP_REQ_POST: return "POST";
-    case EVHTTP_REQ_HEAD: return "HEAD";
-    case EVHTTP_REQ_PUT: return "PUT";
-    case EVHTTP_REQ_DELETE: return "DELETE";
-    case EVHTTP_REQ_OPTIONS: return "OPTIONS";
-    case EVHTTP_REQ_TRACE: return "TRACE";
-    case EVHTTP_REQ_CONNECT: return "CONNECT";
-    case EVHTTP_REQ_PATCH: return "PATCH";
-  }
-  return "";
+// evhttp takes the first of several lengths; a proxy before us may have taken another.
+bool has_two_lengths(const Request& request) {
+  return std::ranges::count_if(request.headers, [](const auto& header) {
+           return equal_without_case(header.first, "Content-Length");
+         }) > 1;
 }
-
-// All that evhttp knows, so that the router and not evhttp refuses a method.
-constexpr ev_uint16_t every_method = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                     EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
-                                     EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH;
-
-Request to_request(evhttp_request* in) {
-  Request out;
-  out.method = method_name(evhttp_request_get_command(in));
-  const evhttp_uri* uri = evhttp_request_get_evhttp_uri(in);
-  const char* path = uri != nullptr ? evhttp_uri_get_path(uri) : nullptr;
-  const char* query = uri != nullptr ? evhttp_uri_get_query(uri) : nullptr;
-  out.path = path != nullptr && *path != '\0' ? path : "/";
-  out.query = query != nullptr ? query : "";
-  for (const evkeyval* each = evhttp_request_get_input_headers(in)->tqh_first; each != nullptr;
-       each = each->next.tqe_next)
-    out.headers.emplace_back(each->key, each->value);
-  evbuffer* body = evhttp_request_get_input_buffer(in);
-  out.body.resize(evbuffer_get_length(body));
-  evbuffer_copyout(body, out.body.data(), out.body.size());
-  return out;
-}
-
-void send(evhttp_request* request, const Response& response, bool with_body) {
-  evkeyvalq* headers = evhttp_request_get_output_headers(request);
-  evhttp_add_header(headers, "Content-Type", response.content_type.c_str());
-  evhttp_add_header(headers, "Content-Length", std::to_string(response.body.size()).c_str());
-  for (const auto& [name, value] : response.headers)
-    evhttp_add_header(headers, name.c_str(), value.c_str());
-  EvbufferHandle body(evbuffer_new());
-  if (!body ||
-      (with_body && evbuffer_add(body.get(), response.body.data(), response.body.size()) != 0))
-    throw std::bad_alloc();
-  evhttp_send_reply(request, response.status, std::string(reason_phrase(response.status)).c_str(),
-                    body.get());
-}
-
 }  // namespace
 
 Server::Server(event_base* base, Router router, const Limits& limits)
     : base_(base),
       router_(std::move(router)),
-      http_(evhttp_new(base)),
-      guard_((http_ ? base : throw std::bad_alloc()), http_.get(), limits) {
-  evhttp_set_max_headers_size(http_.get(), static_cast<ev_ssize_t>(limits.headers_octets_max));
-  evhttp_set_max_body_size(http_.get(), static_cast<ev_ssize_t>(limits.body_octets_max));
-  evhttp_set_allowed_methods(http_.get(), every_method);
-  evhttp_set_gencb(http_.get(), on_request, this);
+      guard_(base, limits, router_),
+      plain_(new_evhttp()),
+      over_tls_(new_evhttp()) {
+  guard_.watch_over(plain_.get(), nullptr);
+  guard_.watch_over(over_tls_.get(), &tls_);
+  set_limits(limits);
 }
 
 Server::~Server() {
-  http_.reset();  // before the guard, whose references its connections' callbacks would look for
+  // Before the guard, whose connections they tell of their end.
+  over_tls_.reset();
+  plain_.reset();
+}
+
+void Server::set_limits(const Limits& limits) {
+  guard_.set_limits(limits);
+  for (evhttp* http : {plain_.get(), over_tls_.get()}) {
+    evhttp_set_max_headers_size(http, static_cast<ev_ssize_t>(limits.headers_octets_max));
+    evhttp_set_max_body_size(http, static_cast<ev_ssize_t>(limits.body_octets_max));
+  }
+}
+
+EvhttpHandle Server::new_evhttp() {
+  EvhttpHandle http(evhttp_new(base_));
+  if (!http) throw std::bad_alloc();
+  evhttp_set_allowed_methods(http.get(), every_method());
+  evhttp_set_gencb(http.get(), on_request, this);
+  return http;
 }
 
 broker::Status Server::serve(UniqueFd listening_socket) {
+  return serve_on(plain_.get(), std::move(listening_socket));
+}
+
+broker::Status Server::serve_tls(UniqueFd listening_socket) {
+  return serve_on(over_tls_.get(), std::move(listening_socket));
+}
+
+broker::Status Server::serve_on(evhttp* http, UniqueFd listening_socket) {
   ListenerHandle listener(evconnlistener_new(base_, nullptr, nullptr, LEV_OPT_CLOSE_ON_FREE, 0,
                                              listening_socket.get()));
   if (!listener) return broker::Error{"the event loop cannot listen on the socket"};
   static_cast<void>(listening_socket.release());
-  if (evhttp_bind_listener(http_.get(), listener.get()) == nullptr)
+  if (evhttp_bind_listener(http, listener.get()) == nullptr)
     return broker::Error{"the HTTP server cannot listen on the socket"};
   guard_.add_listener(listener.release());
   return broker::Nothing{};
 }
 
 void Server::on_request(evhttp_request* request, void* self) noexcept {
+  auto& server = *static_cast<Server*>(self);
+  Connection* connection =
+      server.guard_.find(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
   try {
-    static_cast<Server*>(self)->answer(request);
+    if (connection == nullptr) throw std::bad_alloc();  // it could not be taken in
+    evhttp_request_set_on_complete_cb(request, on_answered, self);
+    if (connection->standing == Standing::regular)
+      server.answer(request, *connection);
+    else
+      server.refuse(request, *connection);
   } catch (const std::exception&) {
     evhttp_clear_headers(evhttp_request_get_output_headers(request));
     evhttp_send_error(request, 500, nullptr);
   }
 }
 
-void Server::answer(evhttp_request* request) {
-  evhttp_request_set_on_complete_cb(request, on_answered, this);
-  const Request parsed = to_request(request);
-  send(request, router_.route(parsed), parsed.method != "HEAD");
+void Server::answer(evhttp_request* request, Connection& connection) {
+  std::shared_ptr<PendingAnswer> pending;
+  const auto later = [&]() -> Answer {
+    pending = std::make_shared<PendingAnswer>(request, connection, router_);
+    return [kept = pending](const Response& response) { kept->answer(response); };
+  };
+  const Request asked = request_from(request, connection);
+  if (has_two_lengths(asked)) {
+    Response refusal = router_.problem(400, "the request has more than one Content-Length");
+    refusal.headers.emplace_back("Connection", "close");
+    return reply(request, connection, refusal);
+  }
+  Outcome outcome = router_.route(asked, later);
+  if (pending && pending->answered()) return;
+  if (std::holds_alternative<Later>(outcome)) {
+    pending->wait();
+    connection.open_answer = std::move(pending);
+    return;
+  }
+  if (pending) pending->abandon();
+  if (auto* streaming = std::get_if<Streaming>(&outcome))
+    stream(request, connection, std::move(*streaming));
+  else
+    reply(request, connection, std::get<Response>(outcome));
+}
+
+void Server::stream(evhttp_request* request, Connection& connection, Streaming streaming) {
+  const Response head{.content_type = std::move(streaming.content_type),
+                      .headers = std::move(streaming.headers),
+                      .body = {}};
+  if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+    reply_with_stream(request, connection, head);
+    evhttp_send_reply_end(request);
+    return;
+  }
+  if (!guard_.begin_stream(connection))
+    return reply(request, connection, busy(503, "there are too many streams now"));
+  const auto open = std::make_shared<OpenStream>(request, connection);
+  connection.open_answer = open;
+  reply_with_stream(request, connection, head);
+  try {
+    streaming.opened(open);
+  } catch (const std::exception&) {
+    open->close();
+  }
+}
+
+void Server::refuse(evhttp_request* request, Connection& connection) {
+  reply(request, connection,
+        connection.standing == Standing::beyond_address
+            ? busy(429, "there are too many connections from your address now")
+            : busy(503, "there are too many connections now"));
+}
+
+Response Server::busy(int status, std::string_view detail) const {
+  Response response = router_.problem(status, detail);
+  for (const auto& [name, value] : response.headers)
+    if (equal_without_case(name, "Retry-After")) return response;
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
 }
 
 void Server::on_answered(evhttp_request* request, void* self) noexcept {
-  evhttp_connection* connection = evhttp_request_get_connection(request);
-  if (connection != nullptr)
-    static_cast<Server*>(self)->guard_.answered(evhttp_connection_get_bufferevent(connection));
+  auto& guard = static_cast<Server*>(self)->guard_;
+  evhttp_connection* http = evhttp_request_get_connection(request);
+  Connection* connection =
+      http != nullptr ? guard.find(evhttp_connection_get_bufferevent(http)) : nullptr;
+  if (connection != nullptr) guard.answered(*connection);
 }
 
 }  // namespace plugin::http

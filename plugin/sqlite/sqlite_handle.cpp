@@ -48,20 +48,21 @@ std::string SqliteStatement::text(int column) const {
           static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
-Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
-  if (path.empty()) return Error{"the ledger's path is empty"};
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, std::string_view what) {
+  if (path.empty()) return Error{"the " + std::string(what) + "'s path is empty"};
+  const std::string doing = "open the " + std::string(what);
   sqlite3* handle = nullptr;
   // SQLITE_OPEN_NOMUTEX: the owner keeps to one thread at a time.
   const int code = sqlite3_open_v2(
       path.c_str(), &handle,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
       nullptr);
-  if (handle == nullptr) return Error{path + ": cannot open the ledger: out of memory"};
+  if (handle == nullptr) return Error{path + ": cannot " + doing + ": out of memory"};
   SqliteDatabase database(path, handle);
-  if (code != SQLITE_OK) return database.error("open the ledger");
+  if (code != SQLITE_OK) return database.error(doing);
   sqlite3_busy_timeout(handle, sqlite_busy_ms_max);
   if (sqlite3_db_readonly(handle, "main") == 1)
-    return database.error("open the ledger", "the file can only be read");
+    return database.error(doing, "the file can only be read");
   return database;
 }
 

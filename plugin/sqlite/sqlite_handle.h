@@ -61,8 +61,10 @@ class StatementUse {
 /// An open database file.
 class SqliteDatabase {
  public:
-  /// Opens, creates if need be. Errors name the path. A file that can only be read is an error.
-  [[nodiscard]] static broker::Result<SqliteDatabase> open(const std::string& path);
+  /// Opens, creates if need be. Errors name the path and `what` it is. A file that can only be read is
+  /// an error.
+  [[nodiscard]] static broker::Result<SqliteDatabase> open(const std::string& path,
+                                                           std::string_view what = "ledger");
 
   /// Runs statements that yield no rows of interest.
   [[nodiscard]] broker::Status execute(const char* sql, std::string_view doing);

@@ -53,7 +53,8 @@ Status run(const SqliteDatabase& database, StatementUse& statement) {
 Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path) {
   Result<SqliteDatabase> database = SqliteDatabase::open(path);
   if (!database) return database.error();
-  if (Status ready = prepare_schema(database.value()); !ready) return ready.error();
+  if (Status ready = prepare_schema(database.value(), ledger_schema()); !ready)
+    return ready.error();
   std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(database).value()));
   if (Status prepared = ledger->prepare_statements(); !prepared) return prepared.error();
   return ledger;

@@ -59,28 +59,30 @@ CREATE TABLE revocations (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::string_view doing = "open the ledger";
+std::string opening(const SqliteSchema& schema) { return "open the " + std::string(schema.what); }
 
-/// Whether the file holds nothing yet; else it must be a ledger.
-Result<bool> is_new(SqliteDatabase& database) {
+/// Whether the file holds nothing yet; else it must be of this schema.
+Result<bool> is_new(SqliteDatabase& database, const SqliteSchema& schema) {
+  const std::string doing = opening(schema);
   const Result<std::int64_t> application = database.query_number("PRAGMA application_id", doing);
   if (!application) return application.error();
   const Result<std::int64_t> objects =
       database.query_number("SELECT count(*) FROM sqlite_schema", doing);
   if (!objects) return objects.error();
-  if (application.value() == ledger_application_id) return objects.value() == 0;
+  if (application.value() == schema.application_id) return objects.value() == 0;
   if (application.value() == 0 && objects.value() == 0) return true;
-  return database.error(doing, "it is a database of another program, not a turnbroker ledger");
+  return database.error(
+      doing, "it is a database of another program, not a turnbroker " + std::string(schema.what));
 }
 
-Status check_not_damaged(SqliteDatabase& database) {
+Status check_not_damaged(SqliteDatabase& database, const std::string& doing) {
   const Result<std::string> check = database.query_text("PRAGMA quick_check(1)", doing);
   if (!check) return check.error();
   if (check.value() != "ok") return database.error(doing, "it is damaged: " + check.value());
   return Nothing{};
 }
 
-Status set_journal(SqliteDatabase& database) {
+Status set_journal(SqliteDatabase& database, const std::string& doing) {
   const Result<std::string> mode = database.query_text("PRAGMA journal_mode = WAL", doing);
   if (!mode) return mode.error();
   if (mode.value() != "wal")
@@ -89,41 +91,49 @@ Status set_journal(SqliteDatabase& database) {
   return database.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", doing);
 }
 
-Status create_or_migrate(SqliteDatabase& database) {
+Status create_or_migrate(SqliteDatabase& database, const SqliteSchema& schema) {
+  const std::string doing = opening(schema);
   // Another process may be creating them too: look again under the write lock.
   Result<SqliteTransaction> transaction = SqliteTransaction::begin(database);
   if (!transaction) return transaction.error();
-  const Result<bool> empty = is_new(database);
+  const Result<bool> empty = is_new(database, schema);
   if (!empty) return empty.error();
   if (empty.value()) {
-    const std::string mark = "PRAGMA application_id = " + std::to_string(ledger_application_id) +
-                             "; PRAGMA user_version = " + std::to_string(ledger_schema_version) +
-                             ";";
-    if (Status made = database.execute(create_tables, "create the ledger"); !made) return made;
-    if (Status marked = database.execute(mark.c_str(), "create the ledger"); !marked) return marked;
+    const std::string creating = "create the " + std::string(schema.what);
+    const std::string mark = "PRAGMA application_id = " + std::to_string(schema.application_id) +
+                             "; PRAGMA user_version = " + std::to_string(schema.version) + ";";
+    if (Status made = database.execute(schema.create_tables, creating); !made) return made;
+    if (Status marked = database.execute(mark.c_str(), creating); !marked) return marked;
     return transaction.value().commit();
   }
   const Result<std::int64_t> version = database.query_number("PRAGMA user_version", doing);
   if (!version) return version.error();
-  if (version.value() > ledger_schema_version)
+  if (version.value() > schema.version)
     return database.error(doing, "it has schema version " + std::to_string(version.value()) +
                                      ", written by a newer turnbroker; this one knows up to " +
-                                     std::to_string(ledger_schema_version));
-  // Version 1 is the first: there is no older one to migrate from.
-  if (version.value() < ledger_schema_version)
+                                     std::to_string(schema.version));
+  // Version 1 is the first of each: there is no older one to migrate from.
+  if (version.value() < schema.version)
     return database.error(doing, "schema version " + std::to_string(version.value()) +
-                                     " was never one of a turnbroker ledger");
+                                     " was never one of a turnbroker " + std::string(schema.what));
   return transaction.value().commit();
 }
 
 }  // namespace
 
-Status prepare_schema(SqliteDatabase& database) {
+const SqliteSchema& ledger_schema() {
+  static constexpr SqliteSchema schema{"ledger", ledger_application_id, ledger_schema_version,
+                                       create_tables};
+  return schema;
+}
+
+Status prepare_schema(SqliteDatabase& database, const SqliteSchema& schema) {
   // Nothing is written to a file before it is known to be ours.
-  if (const Result<bool> empty = is_new(database); !empty) return empty.error();
-  if (Status sound = check_not_damaged(database); !sound) return sound;
-  if (Status journal = set_journal(database); !journal) return journal;
-  return create_or_migrate(database);
+  const std::string doing = opening(schema);
+  if (const Result<bool> empty = is_new(database, schema); !empty) return empty.error();
+  if (Status sound = check_not_damaged(database, doing); !sound) return sound;
+  if (Status journal = set_journal(database, doing); !journal) return journal;
+  return create_or_migrate(database, schema);
 }
 
 }  // namespace plugin

@@ -5,10 +5,17 @@ import json
 import sys
 
 import allocations
+import http_interference
+import http_rate
 import relay_overhead
 from subjects import Failed
 
-BENCHMARKS = {"relay-overhead": relay_overhead, "allocations": allocations}
+BENCHMARKS = {
+    "relay-overhead": relay_overhead,
+    "allocations": allocations,
+    "http": http_rate,
+    "http-interference": http_interference,
+}
 
 
 def is_met(figures, goals):

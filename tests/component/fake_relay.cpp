@@ -155,7 +155,9 @@ void FakeRelay::close(FakeAllocation& allocation, turn_close_reason reason) {
   allocation.meter = nullptr;
 }
 
-RunningBroker::RunningBroker(const std::string& csp_toml, std::int64_t unix_s) : clock(unix_s) {
+RunningBroker::RunningBroker(const std::string& csp_toml, std::int64_t unix_s,
+                             plugin::EventSink* sink)
+    : clock(unix_s), sink_(sink) {
   char name[] = "/tmp/turnbroker-test-XXXXXX";
   directory_ = ::mkdtemp(name);
   write_config(csp_toml);
@@ -184,6 +186,7 @@ void RunningBroker::start() {
   broker_ = std::make_unique<plugin::Broker>(plugin::Host(host.table()), clock);
   auto loaded = broker_->load((directory_ / "turnbroker.toml").string());
   if (!loaded) throw std::runtime_error(loaded.error().message);
+  if (sink_ != nullptr) broker_->tell(*sink_);
   auto started = broker_->start();
   if (!started) throw std::runtime_error(started.error().message);
 }

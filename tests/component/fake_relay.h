@@ -97,7 +97,9 @@ class FakeRelay {
 /// A state directory with a configuration, and a broker that runs on it.
 class RunningBroker {
  public:
-  RunningBroker(const std::string& csp_toml, std::int64_t unix_s = 1'790'000'000);
+  /// `sink`, when there is one, gets the events of every broker that is started.
+  RunningBroker(const std::string& csp_toml, std::int64_t unix_s = 1'790'000'000,
+                plugin::EventSink* sink = nullptr);
   ~RunningBroker();
 
   /// Ends it properly.
@@ -116,6 +118,7 @@ class RunningBroker {
 
  private:
   std::filesystem::path directory_;
+  plugin::EventSink* sink_;
   std::unique_ptr<plugin::Broker> broker_;
   std::vector<std::unique_ptr<plugin::Broker>> ended_;  ///< a FakeRelay may still name one
 };

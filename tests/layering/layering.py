@@ -28,7 +28,7 @@ CORE_CALLS = re.compile(
     std::basic_[io]?f(?:ile)?(?:stream|buf)<.*|
     socket|connect|bind|sendto|recvfrom|getaddrinfo|
     pthread_create|std::thread::.*|fork|execve?|system|kill|signal|sigaction|
-    event_.*|bufferevent_.*|evhttp_.*|redis.*|sqlite3_.*|turn_plugin_.*
+    event_.*|bufferevent_.*|evhttp_.*|redis.*|sqlite3_.*|curl_.*|turn_plugin_.*
     )$""",
     re.VERBOSE,
 )

@@ -8,14 +8,18 @@
 using broker::AcceptedUser;
 using broker::check_username;
 using broker::Config;
+using broker::credentials_for;
 using broker::ForeignUser;
+using broker::issue_client_id;
 using broker::issue_credentials;
 using broker::MediaType;
+using broker::read_client_id;
 using broker::RefusedUser;
 using broker::sample_config;
 using broker::Secret;
 using broker::turn_password;
 using broker::UserCheck;
+using broker::verify_client_id;
 using Catch::Matchers::Contains;
 
 namespace {
@@ -309,4 +313,62 @@ TEST_CASE("credentials are not issued for what would not be accepted") {
   Config bare = config;
   bare.secrets = {Secret()};
   CHECK_THAT(refusal(bare, "acme", MediaType::video, "a", 60), Contains("no [broker] secret"));
+}
+
+TEST_CASE("a client id issued by one relay becomes credentials on another with the same secrets") {
+  Config config = sample_config();
+  const auto issued = issue_client_id(config, "acme", MediaType::video, "alice", 600, 1'000);
+  REQUIRE(issued);
+  CHECK(issued.value().token.relay_id == "relay-1");
+  CHECK(issued.value().token.expiry_s == 1'600);
+
+  config.relay.id = "relay-2";
+  config.relay.urls = {"turn:relay-2.example:3478"};
+  const auto token = verify_client_id(issued.value().client_id, config.secrets, 1'200);
+  REQUIRE(token);
+  CHECK(token.value() == issued.value().token);
+  const auto credentials = credentials_for(config, issued.value().client_id, token.value(), 1'200);
+  REQUIRE(credentials);
+  CHECK(credentials.value().username == "1600:" + issued.value().client_id);
+  CHECK(credentials.value().ttl_s == 400);
+  CHECK(credentials.value().uris == config.relay.urls);
+  const auto user = check_username(credentials.value().username, config, 1'200);
+  const auto* accepted = std::get_if<AcceptedUser>(&user);
+  REQUIRE(accepted != nullptr);
+  CHECK(accepted->client_name == "alice");
+  CHECK(accepted->passwords.front() == credentials.value().password);
+}
+
+TEST_CASE("issue_client_id and credentials_for refuse what issue_credentials refuses") {
+  Config config = sample_config();
+  const auto error = [&](std::string_view csp, MediaType media, std::string_view client,
+                         std::int64_t ttl_s) {
+    const auto id = issue_client_id(config, csp, media, client, ttl_s, 1'000);
+    const auto whole = issue_credentials(config, csp, media, client, ttl_s, 1'000);
+    REQUIRE_FALSE(id);
+    REQUIRE_FALSE(whole);
+    CHECK(id.error() == whole.error());
+    return id.error().message;
+  };
+  CHECK(error("nobody", MediaType::video, "alice", 60) == "unknown CSP \"nobody\"");
+  CHECK(error("acme", MediaType::audio, "alice", 60) ==
+        "CSP \"acme\" has no quota for media type \"audio\"");
+  CHECK(error("acme", MediaType::video, "alice", 0) ==
+        "a ttl of 0 s; 1 to 31536000 s (365 days) are allowed");
+  CHECK_FALSE(error("acme", MediaType::video, "a b", 60).empty());
+  config.secrets.clear();
+  CHECK(error("acme", MediaType::video, "alice", 60) ==
+        "no [broker] secret is configured to sign a client id with");
+  CHECK_FALSE(credentials_for(config, "tb1.x", {}, 0));
+}
+
+TEST_CASE("read_client_id does not look at the clock") {
+  const Config config = sample_config();
+  const auto issued = issue_client_id(config, "acme", MediaType::video, "alice", 600, 1'000);
+  REQUIRE(issued);
+  const auto token = read_client_id(issued.value().client_id, config.secrets);
+  REQUIRE(token);
+  CHECK(token.value().expiry_s == 1'600);
+  CHECK_FALSE(verify_client_id(issued.value().client_id, config.secrets, 1'600));
+  CHECK_FALSE(read_client_id(issued.value().client_id + "A", config.secrets));
 }

@@ -32,9 +32,13 @@ inline constexpr std::size_t client_id_octets_max = 480;
 /// out of its range, an empty secret.
 [[nodiscard]] Result<std::string> issue_client_id(const ClientToken& token, const Secret& secret);
 
-/// Checks prefix, encoding (one canonical form only), signature under any of the secrets, field
-/// ranges and expiry (now_s < expiry_s). The error names the reason and nothing secret. Empty
-/// secrets are passed over: they verify nothing.
+/// Checks prefix, encoding (one canonical form only), signature under any of the secrets and field
+/// ranges, but not whether it is over. The error names the reason and nothing secret. Empty secrets
+/// are passed over: they verify nothing.
+[[nodiscard]] Result<ClientToken> read_client_id(std::string_view client_id,
+                                                 std::span<const Secret> secrets);
+
+/// read_client_id, and now_s < expiry_s.
 [[nodiscard]] Result<ClientToken> verify_client_id(std::string_view client_id,
                                                    std::span<const Secret> secrets,
                                                    UnixSeconds now_s);

@@ -19,12 +19,32 @@
 //   [broker.store]    path
 //   [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
 //   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)
+//   thresholds        percents of a limit that are told when they are used: an array of at most 16
+//                     integers from 1 to 99, ascending. 100 always is
+//   [broker.http]     the HTTP API; there is none without an address
+//   listen            address and port, or an array of at most 16: "127.0.0.1:8080", "[::1]:8080". Port 0:
+//                     the system's choice
+//   listen_tls        alike, with TLS; needs certificate and private_key
+//   certificate       PEM file with the chain
+//   private_key       PEM file
+//   admin_token       of the admin routes, 16 .. 1024 octets; none of them answers without one. Also
+//                     admin_tokens, admin_token_file and admin_tokens_files, as with secrets
+//   trusted_proxies   array of at most 64 addresses; from them alone X-Forwarded-For and X-Forwarded-Proto
+//                     are believed
+//   connections_max, connections_per_address      at once, 1 .. 65'536
+//   requests_per_address, requests_per_csp        a second in the mean, 1 .. 1'000'000; four times that
+//                     at once
+//   example           true: serves /call.html
 //   [relay]
 //   id                of this relay in the ledger and in client ids
 //   urls              array of at most 32 turn: or turns: URIs that clients get
 //   [csp.ID]          ID is 1 .. 63 of a-z 0-9 _ . - with a letter or digit first
 //   name              for people, 1 .. 256 octets
 //   secret, secrets, secret_file, secrets_files    as above; for credentials the CSP mints itself
+//   api_key, api_keys, api_key_file, api_keys_files    alike; for its back ends. No two CSPs have one in
+//                     common
+//   allowed_origins   array of at most 64 origins of its web apps, such as "https://app.example", or "*"
+//   [csp.ID.webhook]  url (http: or https:), and secret, secrets, secret_file or secrets_files to sign with
 //   [csp.ID.quota.MEDIA]  MEDIA is audio, video or data; a CSP needs at least one
 //   volume            octets per period, such as "500 GB"; "0 B" lets nothing pass. Required
 //   period            "month", "day" or "total"; the boundaries are UTC. Required
@@ -61,6 +81,10 @@ inline constexpr std::size_t include_patterns_max = 64;
 inline constexpr std::size_t include_files_max = 4096;
 inline constexpr std::size_t relay_urls_max = 32;
 inline constexpr std::uint32_t quota_allocations_max = 1'048'576;
+inline constexpr std::size_t thresholds_max = 16;
+inline constexpr std::size_t listen_addresses_max = 16;  ///< of [broker.http], each of two kinds
+inline constexpr std::size_t trusted_proxies_max = 64;
+inline constexpr std::size_t origins_max = 64;  ///< of a CSP
 
 /// Which directions a quota is charged for. All directions are always counted.
 enum class Charge : std::uint8_t { both, client_to_peer, peer_to_client };
@@ -122,8 +146,9 @@ struct HttpConfig {
   std::vector<std::string> listen_tls;  ///< alike, with TLS
   std::string certificate;              ///< PEM file, the chain; needed for listen_tls
   std::string private_key;              ///< PEM file
-  std::vector<Secret> admin_tokens;     ///< any of them; without one the admin routes refuse all
-  std::vector<std::string> trusted_proxies;  ///< addresses whose X-Forwarded-For is believed
+  std::string tls_digest;  ///< of what the two files hold: another one after either has changed
+  std::vector<Secret> admin_tokens;  ///< any of them; without one the admin routes refuse all
+  std::vector<std::string> trusted_proxies;  ///< as inet_ntop(3) writes them
   std::uint32_t connections_max = 1024;      ///< at once
   std::uint32_t connections_per_address = 64;
   std::uint32_t requests_per_address = 10;  ///< a second, in the mean; a burst is 4 times that

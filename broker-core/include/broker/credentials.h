@@ -83,6 +83,24 @@ struct IssuedCredentials {
 
 inline constexpr std::int64_t credential_ttl_s_max = 31'536'000;
 
+struct IssuedClientId {
+  std::string client_id;
+  ClientToken token;  ///< what the client id says
+};
+
+/// Issues a client id for (csp, media, client), signed with the newest secret. Errors: as
+/// issue_credentials.
+[[nodiscard]] Result<IssuedClientId> issue_client_id(const Config& config, std::string_view csp,
+                                                     MediaType media, std::string_view client_name,
+                                                     std::int64_t ttl_s, UnixSeconds now_s);
+
+/// Credentials that end with the client id; `token` is what verify_client_id said of it at now_s,
+/// here or on another relay of the fleet. Errors: no [broker] secret.
+[[nodiscard]] Result<IssuedCredentials> credentials_for(const Config& config,
+                                                        std::string_view client_id,
+                                                        const ClientToken& token,
+                                                        UnixSeconds now_s);
+
 /// Issues a client id for (csp, media, client) and credentials for it, signed with the newest
 /// secret. Errors: unknown CSP, a media type without quota, a bad client name, ttl out of 1 ..
 /// credential_ttl_s_max, no [broker] secret.

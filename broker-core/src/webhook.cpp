@@ -1,0 +1,33 @@
+#include "broker/webhook.h"
+
+#include <algorithm>
+
+#include "broker/mac.h"
+
+namespace broker {
+
+std::optional<std::string> webhook_signature(const Secret& secret, UnixSeconds timestamp_s,
+                                             std::string_view body) {
+  const auto mac =
+      hmac_sha256(secret.reveal(), std::to_string(timestamp_s) + "." + std::string(body));
+  if (!mac) return std::nullopt;
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text = "v1=";
+  for (const char octet : *mac) {
+    const auto value = static_cast<unsigned char>(octet);
+    text += digits[value >> 4U];
+    text += digits[value & 15U];
+  }
+  return text;
+}
+
+std::int64_t retry_delay_ms(const RetryPace& pace, std::uint32_t failures, std::uint64_t random) {
+  std::int64_t delay = pace.first_ms;
+  for (std::uint32_t i = 1; i < failures && delay < pace.most_ms; ++i)
+    delay = delay > pace.most_ms / 2 ? pace.most_ms : delay * 2;
+  delay = std::min(delay, pace.most_ms);
+  const auto spread = static_cast<std::uint64_t>(delay / 2 + 1);
+  return delay - static_cast<std::int64_t>(random % spread);
+}
+
+}  // namespace broker

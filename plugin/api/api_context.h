@@ -1,0 +1,24 @@
+// What the handlers of the HTTP API share.
+// Owner: ApiServer; the borrowed parts outlive it. Threads: the HTTP thread, but for what is borrowed.
+#pragma once
+
+#include <cstddef>
+
+#include "api/broker_desk.h"
+#include "api/rate_limiter.h"
+#include "api/standing.h"
+#include "clock.h"
+
+namespace plugin {
+
+struct ApiContext {
+  static constexpr std::size_t buckets_max = 65'536;
+
+  const StandingBoard& board;
+  const Clock& clock;
+  BrokerDesk& desk;
+  RateLimiter addresses{buckets_max};
+  RateLimiter csps{buckets_max};
+};
+
+}  // namespace plugin

@@ -1,0 +1,104 @@
+#include "api/api_server.h"
+
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include "api/events_guard.h"
+#include "api/listen.h"
+#include "api/routes.h"
+
+namespace plugin {
+
+namespace {
+
+http::Limits limits_of(const broker::HttpConfig& config) {
+  constexpr std::size_t excess_max = 64;
+  http::Limits limits;
+  limits.body_octets_max = 16 * 1024;  // the longest request is a few hundred octets
+  limits.connections_max = config.connections_max;
+  limits.connections_excess_max = excess_max;
+  limits.connections_per_address = config.connections_per_address;
+  limits.streams_max = EventHubLimits{}.watchers_max;
+  return limits;
+}
+
+std::string name_of_certificate(const broker::HttpConfig& config) {
+  return config.certificate + '\n' + config.private_key + '\n' + config.tls_digest;
+}
+
+}  // namespace
+
+ApiServer::ApiServer(const Host& host, const Clock& clock, const StandingBoard& board,
+                     BrokerDesk& desk)
+    : host_(host),
+      context_{.board = board, .clock = clock, .desk = desk},
+      base_(::event_base_new()),
+      loop_(std::make_shared<ThreadLoop>(base_.get())),
+      hub_(base_.get(), board, clock) {
+  add_api_routes(router_, context_, loop_);
+  router_.add_stream("GET", "/v1/events", guarded_events(context_, hub_));
+}
+
+ApiServer::~ApiServer() { stop(); }
+
+broker::Status ApiServer::start(const std::shared_ptr<const broker::Config>& config) {
+  server_ = std::make_unique<http::Server>(base_.get(), router_, limits_of(config->http));
+  if (!config->http.listen_tls.empty())
+    if (auto status = use_certificate(config->http); !status) return status;
+  if (auto status = listen(config->http.listen, false); !status) return status;
+  if (auto status = listen(config->http.listen_tls, true); !status) return status;
+  // Signals are the host's business: its threads handle them.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return broker::Nothing{};
+}
+
+broker::Status ApiServer::listen(const std::vector<std::string>& addresses, bool tls) {
+  for (const std::string& address : addresses) {
+    auto listener = listen_on_tcp(address);
+    if (!listener) return listener.error();
+    UniqueFd fd = std::move(listener.value().fd);
+    if (auto status = tls ? server_->serve_tls(std::move(fd)) : server_->serve(std::move(fd));
+        !status)
+      return broker::Error{address + ": " + status.error().message};
+    urls_.push_back((tls ? "https://" : "http://") + listener.value().address);
+  }
+  return broker::Nothing{};
+}
+
+void ApiServer::stop() {
+  loop_->stop();
+  if (thread_.joinable()) thread_.join();
+  server_.reset();
+  loop_->detach();
+}
+
+void ApiServer::configure(const std::shared_ptr<const broker::Config>& config) {
+  [[maybe_unused]] const bool posted = loop_->post([this, config] { apply(config->http); });
+}
+
+broker::Status ApiServer::use_certificate(const broker::HttpConfig& config) {
+  auto context = http::TlsContext::load(config.certificate, config.private_key);
+  if (!context) return context.error();
+  server_->use_tls(std::move(context).value());
+  tls_shown_ = name_of_certificate(config);
+  return broker::Nothing{};
+}
+
+void ApiServer::apply(const broker::HttpConfig& config) {
+  server_->set_limits(limits_of(config));
+  const bool over_tls = !tls_shown_.empty();
+  if (!over_tls || config.certificate.empty() || name_of_certificate(config) == tls_shown_) return;
+  // Two files are seldom written at the same moment: what does not fit together is not used.
+  if (auto status = use_certificate(config); !status)
+    host_.error("HTTP API: {}; the earlier certificate stays", status.error().message);
+  else
+    host_.info("HTTP API: new certificate from {}", config.certificate);
+}
+
+}  // namespace plugin

@@ -1,0 +1,97 @@
+#include "api/events_guard.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "api/events_route.h"
+#include "api/problems.h"
+#include "api/visit.h"
+#include "broker/client_token.h"
+#include "http/query.h"
+
+namespace plugin {
+
+namespace {
+
+using http::NamedValues;
+using http::Request;
+using http::Response;
+using http::Streaming;
+
+std::optional<std::string> csp_of_key(const Request& request, const broker::Config& config) {
+  const Caller caller = caller_of(request, config.http);
+  std::optional<std::string> owner;
+  if (!caller.bearer) return owner;
+  for (const auto& [id, csp] : config.csps)
+    if (fits_any(csp.api_keys, *caller.bearer)) owner = id;
+  return owner;
+}
+
+std::optional<NamedValues> cors(const Request& request, const broker::Csp& csp) {
+  NamedValues headers{{"Vary", "Origin"}};
+  const std::string* origin = request.header("Origin");
+  if (origin == nullptr) return headers;
+  if (!allows(csp, *origin)) return std::nullopt;
+  headers.emplace_back("Access-Control-Allow-Origin", *origin);
+  return headers;
+}
+
+/// Whether one of the client ids was revoked. Whether they are any good is the route's to say.
+bool any_revoked(const Request& request, const Standing& standing) {
+  static constexpr std::array<std::string_view, 1> known{"clientID"};
+  const auto query = http::parse_query(request.query, known, known[0]);
+  if (!query || standing.revocations == nullptr || standing.revocations->empty()) return false;
+  return std::ranges::any_of(query.value(), [&](const auto& parameter) {
+    const auto token = broker::read_client_id(parameter.second, standing.config->secrets);
+    return token && standing.revocations->cover(token.value().csp, hash_of_who(parameter.second),
+                                                token.value().issued_s);
+  });
+}
+
+EventsAccess access_of(ApiContext& context) {
+  EventsAccess access;
+  access.csp_of_key = csp_of_key;
+  access.cors = cors;
+  access.address_of = [&context](const Request& request) {
+    return caller_of(request, context.board.get()->config->http).address;
+  };
+  access.problem = [](int, std::string_view name, std::string_view detail) {
+    return problem(problem_type_of(name), detail);
+  };
+  return access;
+}
+
+}  // namespace
+
+http::StreamHandler guarded_events(ApiContext& context, EventHub& hub) {
+  return [&context, route = events_route(hub, context.board, context.clock, access_of(context))](
+             const Request& request) -> std::variant<Response, Streaming> {
+    Visit visit(context, request);
+    const auto refused = [&](Response response) {
+      visit.add_cors(response);
+      add_common_headers(response);
+      return response;
+    };
+    try {
+      if (!visit.has_bearer()) visit.draw_address();
+    } catch (Refusal& refusal) {
+      return refused(std::move(refusal.response));
+    }
+    if (any_revoked(request, visit.standing()))
+      return refused(problem(ProblemType::client_id_invalid, "the client id was revoked"));
+    auto answer = route(request);
+    auto* response = std::get_if<Response>(&answer);
+    if (response == nullptr) return answer;
+    // A key that does not fit, again and again, is a flood too.
+    if (visit.has_bearer() && response->status == kind_of(ProblemType::unauthorized).status)
+      *response = visit.flood_or(std::move(*response));
+    return refused(std::move(*response));
+  };
+}
+
+}  // namespace plugin

@@ -1,0 +1,88 @@
+// How the broker tells other threads how the accounts stand (api/standing.h, broker.h).
+#include "api/standing.h"
+
+#include "broker/broker.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr std::int64_t standing_ms = 200;         ///< while octets are relayed
+constexpr std::int64_t idle_standing_ms = 1'000;  ///< else; other relays may spend
+
+bool refuses(const Account& account) {
+  const Stage stage = account.stage.load();
+  return stage == Stage::exhausted || stage == Stage::closed;
+}
+
+class Digest {
+ public:
+  void add(std::uint64_t value) { digest_ = (digest_ ^ value) * 1099511628211ULL; }
+  [[nodiscard]] std::uint64_t value() const { return digest_; }
+
+ private:
+  std::uint64_t digest_ = 14695981039346656037ULL;
+};
+
+}  // namespace
+
+std::string Broker::unhealthy() const {
+  if (!settler_->store_error().empty()) return "the relay's ledger does not answer";
+  std::uint64_t live = 0;
+  book_->for_each([&](const Account& account) {
+    if (account.key.client.empty()) live += account.live.load();
+  });
+  return live >= table_->header().allocations_max ? "the relay is full" : "";
+}
+
+std::uint64_t Broker::standing_shape() const {
+  Digest digest;
+  digest.add(reinterpret_cast<std::uintptr_t>(config_.get()));
+  digest.add(reinterpret_cast<std::uintptr_t>(revocations_.get()));
+  digest.add(std::hash<std::string>{}(unhealthy()));
+  book_->for_each([&](const Account& account) {
+    if (account.stage.load() == Stage::over) return;
+    digest.add(account.slot);
+    digest.add(refuses(account) ? 1 : 0);
+    digest.add(account.limit_octets.load());
+    digest.add(static_cast<std::uint64_t>(account.period.end_s));
+  });
+  return digest.value();
+}
+
+void Broker::tell_standing() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (standing_shape() == told_shape_ && now_ms < next_standing_ms_) return;
+  publish_standing();
+}
+
+void Broker::publish_standing() {
+  settler_->collect();
+  auto standing = std::make_shared<Standing>();
+  standing->config = config_;
+  standing->revocations = revocations_;
+  standing->unhealthy = unhealthy();
+  bool relaying = false;
+  book_->for_each([&](const Account& account) {
+    const auto& key = account.key;
+    if (account.stage.load() == Stage::over || quota_of(key) == nullptr) return;
+    relaying = relaying || account.live.load() != 0;
+    AccountStanding out;
+    out.limit_octets = account.limit_octets.load();
+    out.used_octets =
+        settler_->totals()[account.slot].charged_octets + account.others_charged_octets;
+    out.exhausted = refuses(account);
+    out.period = broker::period_name(account.period_kind, key.period_start_s);
+    if (account.period.end_s != broker::period_never_ends) out.period_end_s = account.period.end_s;
+    if (key.client.empty())
+      standing->accounts[key.csp][static_cast<std::size_t>(key.media)] = std::move(out);
+    else if (out.exhausted)
+      standing->exhausted_clients.emplace(ClientOfCsp{key.csp, key.media, key.client},
+                                          std::move(out));
+  });
+  told_shape_ = standing_shape();
+  next_standing_ms_ = clock_.steady_ms() + (relaying ? standing_ms : idle_standing_ms);
+  board_.publish(std::move(standing));
+}
+
+}  // namespace plugin
