@@ -45,6 +45,7 @@ def busiest_during(pid, work):
 
 
 def relaying(subject, server, seconds, prefix):
+    """packets per second that arrived"""
     report = subject.load(
         server, "--payload", PAYLOAD_OCTETS, "--allocations", ALLOCATIONS, "--rate", 0, "--window",
         WINDOW_PACKETS, "--direction", "c2p", "--warmup", seconds / 6, "--seconds", seconds,
