@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "api_client.h"
 #include "fake_relay.h"
-#include "http_client.h"
 #include "webhook_receiver.h"
 
 using testing::eventually;
@@ -34,7 +34,7 @@ std::string config(const std::string& volume, const std::string& webhook = "") {
 class Watching {
  public:
   Watching(const std::string& url, const std::string& key)
-      : fd_(http_test::connect_to(http_test::target_of(url))) {
+      : fd_(api_client::connect_to(api_client::target_of(url))) {
     const std::string request =
         "GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + "\r\n\r\n";
     REQUIRE(::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) ==
