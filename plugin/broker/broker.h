@@ -98,6 +98,7 @@ class Broker final : public Control {
   void end_period(Account& account, Account* successor);
   void publish();
   void watch_files();
+  void on_watch();
 
   // answer.cpp
   void take_revocations(const std::vector<broker::LedgerStore::Revocation>& list);
