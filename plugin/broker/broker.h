@@ -118,6 +118,7 @@ class Broker final : public Control, public BrokerDesk {
   void end_period(Account& account, Account* successor);
   void publish();
   void watch_files();
+  void on_watch();
 
   // standing.cpp
   [[nodiscard]] std::string unhealthy() const;

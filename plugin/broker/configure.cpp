@@ -1,4 +1,5 @@
 // How a configuration becomes accounts and a snapshot (broker.h).
+#include <algorithm>
 #include <vector>
 
 #include "broker/broker.h"
@@ -147,6 +148,19 @@ broker::Status Broker::reload() {
   watch_files();
   host_.info("configuration reloaded: {} CSPs", config_->csps.size());
   return broker::Nothing{};
+}
+
+void Broker::on_watch() {
+  const std::int64_t began_ms = clock_.steady_ms();
+  if (watch_.look()) [[maybe_unused]]
+    const auto reported = reload();
+  // A change is loaded at the second look and is to take effect well within a second. Many files on a
+  // slow file system are looked at less often, so that it never takes more than a tenth of the thread.
+  constexpr std::int64_t shortest_ms = 50;
+  constexpr std::int64_t longest_ms = 1'000;
+  const auto wait_ms = std::clamp((clock_.steady_ms() - began_ms) * 10, shortest_ms, longest_ms);
+  const timeval interval{wait_ms / 1'000, wait_ms % 1'000 * 1'000};
+  ::event_add(watch_event_.get(), &interval);
 }
 
 void Broker::watch_files() {

@@ -18,8 +18,6 @@ namespace plugin {
 namespace {
 
 constexpr int tick_ms = 100;
-// A change is loaded two looks later, and is to take effect within a second.
-constexpr int watch_ms = 200;
 
 std::uint64_t random_incarnation() {
   std::uint64_t id = 0;
@@ -181,13 +179,9 @@ broker::Status Broker::make_events() {
   const timeval interval{0, tick_ms * 1000};
   ::event_add(wake_event_.get(), nullptr);
   ::event_add(tick_event_.get(), &interval);
-  watch_event_ = make(-1, EV_PERSIST, [](int, short, void* self) {
-    auto& broker = *static_cast<Broker*>(self);
-    if (broker.watch_.look()) [[maybe_unused]]
-      const auto reported = broker.reload();
-  });
-  const timeval watch_interval{0, watch_ms * 1000};
-  ::event_add(watch_event_.get(), &watch_interval);
+  watch_event_ =
+      make(-1, 0, [](int, short, void* self) { static_cast<Broker*>(self)->on_watch(); });
+  on_watch();
 
   auto control =
       ControlServer::start(base_.get(), *this, state_dir_->resolve(config_->control_socket));

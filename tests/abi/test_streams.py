@@ -326,6 +326,7 @@ class StreamClients(unittest.TestCase):
         return used
 
     def leave(self, transport, channel, how):
+        """Whether something was left that the client did not get: the kernel may have taken all of it."""
         with Server("scripted", "realm x\ncredit 1000000000\n", ["--mobility", "--no-software-attribute"],
                     tls=transport == "tls", preload=None if SANITIZED else "small_buffers") as server, \
                 Client(server.port, transport) as client, Client(server.port, transport) as new, \
@@ -348,10 +349,9 @@ class StreamClients(unittest.TestCase):
             received = relayed_until_the_end(client)
             self.assertEqual((state["used"][1], state["credit"]), (received, 10**9 - received))
             self.assertEqual(state["packets"][1], -(-received // 777))
-            if not SANITIZED:
-                self.assertLess(received, full)
             self.assertEqual(server.stop(), 0)
             self.assertEqual(server.wait_event("closed")["used"][1], received)
+            return received < full
 
     def test_what_a_client_that_leaves_did_not_get_is_not_counted(self):
         for transport in ("tcp", "tls"):
@@ -359,7 +359,10 @@ class StreamClients(unittest.TestCase):
                 # A TLS client that has said its end gets nothing more out of Python.
                 for how in ("ends", "moves", "is cancelled")[transport == "tls":]:
                     with self.subTest(transport=transport, channel=channel, how=how):
-                        self.leave(transport, channel, how)
+                        # Without the small buffers of the preloaded library the kernel takes nearly all.
+                        tries = 1 if SANITIZED else 10
+                        left = any(self.leave(transport, channel, how) for _ in range(tries))
+                        self.assertTrue(left or SANITIZED)
 
     def test_what_is_queued_for_a_client_that_reads_slowly_arrives_when_the_allocation_ends(self):
         with Server("scripted", "realm x\ncredit 100000000\n") as server, Client(server.port, "tcp") as client, \
