@@ -89,10 +89,12 @@ struct turn_address {
  * Octets are relayed application payload: ChannelData payload, the DATA of Send and Data indications,
  * RFC 6062 stream octets. Not STUN, not TURN framing, not padding.
  *
- * All access is by atomic read-modify-write with relaxed order (credit may be taken back by another
- * thread at any moment, and a kernel fast path may spend it too). `used` is raised before the packet is
- * handed to the kernel and lowered again when the kernel did not take it: after a crash it is never too
- * small and at most one packet per relay thread too large. */
+ * All access is atomic, with relaxed order. Credit changes by read-modify-write: it may be taken back by
+ * another thread at any moment, and a kernel fast path may spend it too. The two counts
+ * have one writer, the allocation's relay thread, which loads and stores them; a fast path counts in words of its own.
+ * `used` is raised before the packet is handed to the kernel and lowered again when the kernel did not take
+ * it: after a crash it is never too small, and too large by at most one packet per relay thread and what TCP
+ * and TLS connections had buffered. */
 struct turn_meter {
 	int64_t credit_octets;      /* what may still be relayed; transiently negative while one thread asks */
 	uint64_t used_octets[2];    /* by enum turn_direction, cumulative */
@@ -108,7 +110,9 @@ struct turn_meter {
 struct turn_requester {
 	uint32_t size;
 	uint32_t relay_thread;       /* index given to relay_thread_start */
-	uint64_t session_id;         /* the 5-tuple's id, unique in this process; becomes the allocation's id */
+	uint64_t session_id;         /* the 5-tuple's id, unique in this process; becomes the allocation's id. When an
+				      * allocation that was allowed could not be created, the 5-tuple goes on with
+				      * another: no two allocations have the same */
 	const char *username;
 	const char *realm;
 	enum turn_transport client_transport;
@@ -148,7 +152,7 @@ struct turn_allocation_request {
 
 /* ALLOW may lend a meter (NULL: the allocation is not metered) and shorten the lifetime.
  * REJECT: 486 Allocation Quota Reached is the usual error_code (RFC 8656, section 7.2), and what is sent
- * for one out of range. */
+ * for one out of range. 401 is sent with a challenge, as by credential_wanted, unless credentials are off. */
 struct turn_allocation_answer {
 	uint32_t size;
 	uint16_t error_code;
@@ -176,6 +180,7 @@ struct turn_allocation_created {
 					 * applied); family 0 where there is none */
 };
 
+/* allocation_refreshed: once for each Refresh that succeeded, however often the client sends it again. */
 struct turn_allocation_refreshed {
 	uint32_t size;
 	uint32_t lifetime_s;          /* the new lifetime; 0 means the client releases it */
@@ -215,6 +220,8 @@ struct turn_credit_request {
 	enum turn_direction direction;
 	uint64_t needed_octets;
 	struct turn_allocation allocation;
+	uint64_t useful_octets;       /* less would be of use too, down to these: 1 of a stream's piece, which can
+				       * be divided; else needed_octets. An account that has them is not exhausted */
 };
 
 enum turn_credit_verdict {
@@ -231,8 +238,10 @@ enum turn_credit_verdict {
 struct turn_credit_answer {
 	uint32_t size;
 	uint32_t reserved;
-	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one.
-				       * One that was in use stays lent until allocation_closed returns. */
+	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one. It is
+				       * taken with GRANTED only, also when its credit then does not suffice; NULL
+				       * keeps the current one. With LATER and EXHAUSTED it is not looked at. One that
+				       * was in use stays lent until allocation_closed returns. */
 };
 
 /* ---- the plugin's table --------------------------------------------------------------------------- */
@@ -312,7 +321,7 @@ struct turn_host {
 
 	/* [any] End the allocation now; it cannot be resumed through mobility (RFC 8016). Asynchronous: the
 	 * owning relay thread closes it and calls allocation_closed with `reason`. An id that is gone by then
-	 * is ignored. */
+	 * is ignored; it never becomes that of another allocation. */
 	enum turn_service_result (*cancel_allocation)(uint64_t allocation_id, enum turn_close_reason reason);
 
 	/* [any] Answer a PENDING request, once, with DEFER, ALLOW or REJECT (answer may be NULL except for ALLOW;

@@ -53,7 +53,7 @@ const std::vector<AdminRoute>& admin_route_list() {
 }
 
 void answer_admin(ApiContext& context, const std::shared_ptr<ThreadLoop>& loop,
-                  const AdminRoute& route, const Request& request, http::Answer answer) {
+                  const AdminRoute& route, const Request& request, const http::Answer& answer) {
   const auto finish = [](const http::Answer& to, Response response) {
     add_common_headers(response);
     to(std::move(response));

@@ -25,6 +25,7 @@ struct AdminRoute {
 
 /// Checks the token, and has the broker thread answer; `answer` is called on the thread of `loop`.
 void answer_admin(ApiContext& context, const std::shared_ptr<ThreadLoop>& loop,
-                  const AdminRoute& route, const http::Request& request, http::Answer answer);
+                  const AdminRoute& route, const http::Request& request,
+                  const http::Answer& answer);
 
 }  // namespace plugin

@@ -78,7 +78,7 @@ void ApiServer::stop() {
   loop_->detach();
 }
 
-void ApiServer::configure(std::shared_ptr<const broker::Config> config) {
+void ApiServer::configure(const std::shared_ptr<const broker::Config>& config) {
   [[maybe_unused]] const bool posted = loop_->post([this, config] { apply(config->http); });
 }
 

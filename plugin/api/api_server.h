@@ -38,7 +38,7 @@ class ApiServer {
   void stop();
 
   /// A reloaded configuration: certificates and limits. Addresses stay.
-  void configure(std::shared_ptr<const broker::Config> config);
+  void configure(const std::shared_ptr<const broker::Config>& config);
 
   /// Where it serves: "http://127.0.0.1:8080", "https://[::1]:8443".
   [[nodiscard]] const std::vector<std::string>& urls() const { return urls_; }

@@ -4,11 +4,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <random>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "api/event_text.h"
 
@@ -17,6 +19,8 @@ namespace plugin {
 namespace {
 
 constexpr timeval tick_interval{1, 0};
+// How soon a client that had events left unread is looked at again.
+constexpr timeval behind_interval{0, 20'000};
 
 std::string random_life() {
   std::random_device random;
@@ -81,12 +85,16 @@ EventHub::EventHub(event_base* base, const StandingBoard& board, const Clock& cl
       wake_fd_(make_wake_fd()),
       wake_event_(::event_new(
           base, wake_fd_.get(), EV_READ | EV_PERSIST,
-          [](int, short, void* self) { static_cast<EventHub*>(self)->deliver(); }, this)),
+          [](int, short, void* self) { static_cast<EventHub*>(self)->on_wake(); }, this)),
       tick_event_(::event_new(
           base, -1, EV_PERSIST,
           [](int, short, void* self) { static_cast<EventHub*>(self)->tick(); }, this)),
+      behind_event_(::event_new(
+          base, -1, 0, [](int, short, void* self) { static_cast<EventHub*>(self)->on_behind(); },
+          this)),
       seats_(std::make_shared<Seats>()) {
-  if (!wake_event_ || !tick_event_ || ::event_add(wake_event_.get(), nullptr) != 0 ||
+  if (!wake_event_ || !tick_event_ || !behind_event_ ||
+      ::event_add(wake_event_.get(), nullptr) != 0 ||
       ::event_add(tick_event_.get(), &tick_interval) != 0)
     throw std::bad_alloc();
 }
@@ -114,82 +122,154 @@ std::variant<std::shared_ptr<EventHub::Seat>, EventHub::NoSeat> EventHub::take_s
 void EventHub::add(Watcher watcher, std::shared_ptr<http::StreamWriter> writer) {
   Member member{std::move(watcher), std::move(writer)};
   member.expiry_s = first_expiry_s(member.watcher.watch);
-  if (greet(member)) watchers_.push_back(std::move(member));
+  if (!greet(member) || !catch_up(member)) {
+    if (!member.writer->gone()) member.writer->close();
+    return;
+  }
+  watchers_.push_back(std::move(member));
+  watch_those_behind();
 }
 
-bool EventHub::write(Member& member, std::string_view text) const {
+EventHub::Wrote EventHub::write(Member& member, std::string_view text) const {
+  if (member.writer->gone()) return Wrote::gone;
+  if (text.size() > member.writer->room()) return Wrote::no_room;
   member.written_ms = clock_.steady_ms();
-  if (member.writer->write(text)) return true;
-  // Who reads too slowly comes back, and hears then what it missed.
-  if (!member.writer->gone()) member.writer->close();
-  return false;
+  return member.writer->write(text) ? Wrote::yes : Wrote::gone;
 }
 
 bool EventHub::greet(Member& member) {
   const auto standing = board_.get();
   const auto after = ring_.number_of(member.watcher.last_event_id);
+  member.next = after.value_or(ring_.last()) + 1;
   // Until what was missed has been told, the reader keeps the id it came with.
   const std::string id = after ? std::string() : ring_.last_id();
   const std::int64_t now_ms = clock_.unix_ms();
-  const auto accounts = watched_accounts(member.watcher.watch, *standing->config);
-  std::string text;
-  for (const auto& account : accounts)
-    if (const auto usage = present_usage(*standing, account, now_ms)) text += sse_event(*usage, id);
 
-  std::set<AccountName> known_exhausted;
-  if (after)
-    ring_.for_each_after(*after, [&](std::uint64_t number, const Event& event) {
-      const auto client_id = sees(member.watcher.watch, event);
-      if (!client_id) return;
-      text += sse_event(event, ring_.id_of(number), *client_id);
-      if (event.kind == EventKind::restored) known_exhausted.erase({event.csp, event.media});
-      if (event.kind == EventKind::threshold && event.percent == 100)
-        known_exhausted.emplace(event.csp, event.media);
-    });
-  for (const auto& account : accounts) {
+  // Whether an account is exhausted may be among what was missed: then it is told in its turn.
+  std::set<AccountName> told_later;
+  for (auto i = std::max(member.next, ring_.first()); i <= ring_.last(); ++i) {
+    const Event& event = ring_.at(i);
+    if (event.kind != EventKind::cut) told_later.emplace(event.csp, event.media);
+  }
+  std::string text;
+  std::string exhausted;
+  for (const auto& account : watched_accounts(member.watcher.watch, *standing->config)) {
     auto event = present_usage(*standing, account, now_ms);
-    if (!event || !event->exhausted || known_exhausted.contains(account)) continue;
+    if (!event) continue;
+    text += sse_event(*event, id);
+    if (!event->exhausted || told_later.contains(account)) continue;
     event->kind = EventKind::threshold;
     event->percent = 100;
-    text += sse_event(*event, ring_.last_id());
+    exhausted += sse_event(*event, id);
   }
+  text += exhausted;
   // Sends the head of the answer in any case.
   if (text.empty()) text = sse_keep_alive;
-  return write(member, text);
+  return write(member, text) == Wrote::yes;
 }
 
-void EventHub::deliver() {
+bool EventHub::tell_usage(Member& member, const Event& usage) {
+  if (!sees(member.watcher.watch, usage)) return true;
+  if (is_behind(member)) {
+    member.usage_missed = true;
+    return true;
+  }
+  const Wrote wrote = write(member, sse_event(usage, ring_.last_id()));
+  member.usage_missed = wrote == Wrote::no_room;
+  return wrote != Wrote::gone;
+}
+
+bool EventHub::catch_up(Member& member) {
+  // What the ring has dropped by now is lost to this one.
+  member.next = std::max(member.next, ring_.first());
+  for (; member.next <= ring_.last(); ++member.next) {
+    const Event& event = ring_.at(member.next);
+    const auto client_id = sees(member.watcher.watch, event);
+    if (!client_id) continue;
+    switch (write(member, client_id->empty()
+                              ? common_text(member.next)
+                              : sse_event(event, ring_.id_of(member.next), *client_id))) {
+      case Wrote::yes: break;
+      case Wrote::no_room: return true;
+      case Wrote::gone: return false;
+    }
+  }
+  return !member.usage_missed || catch_up_usage(member);
+}
+
+const std::string& EventHub::common_text(std::uint64_t number) {
+  if (std::exchange(common_number_, number) != number)
+    common_text_ = sse_event(ring_.at(number), ring_.id_of(number));
+  return common_text_;
+}
+
+bool EventHub::catch_up_usage(Member& member) {
+  const auto standing = board_.get();
+  std::string text;
+  for (const auto& account : watched_accounts(member.watcher.watch, *standing->config))
+    if (const auto usage = present_usage(*standing, account, clock_.unix_ms()))
+      text += sse_event(*usage, ring_.last_id());
+  // There is no such account any more.
+  if (text.empty()) {
+    member.usage_missed = false;
+    return true;
+  }
+  const Wrote wrote = write(member, text);
+  member.usage_missed = wrote == Wrote::no_room;
+  return wrote != Wrote::gone;
+}
+
+void EventHub::watch_those_behind() {
+  const bool any = std::any_of(watchers_.begin(), watchers_.end(),
+                               [&](const Member& member) { return is_behind(member); });
+  if (any && ::event_pending(behind_event_.get(), EV_TIMEOUT, nullptr) == 0)
+    ::event_add(behind_event_.get(), &behind_interval);
+}
+
+void EventHub::on_behind() {
+  watchers_.remove_if([&](Member& member) { return is_behind(member) && !catch_up(member); });
+  watch_those_behind();
+}
+
+void EventHub::on_wake() {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(wake_fd_.get(), &count, sizeof count);
   for (const Event& event : queue_.take()) {
-    const std::string id =
-        event.kind == EventKind::usage ? ring_.last_id() : ring_.id_of(ring_.add(event));
-    std::string common;
-    watchers_.remove_if([&](Member& member) {
-      const auto client_id = sees(member.watcher.watch, event);
-      if (!client_id) return false;
-      if (!client_id->empty()) return !write(member, sse_event(event, id, *client_id));
-      if (common.empty()) common = sse_event(event, id);
-      return !write(member, common);
-    });
+    if (event.kind == EventKind::usage) {
+      watchers_.remove_if([&](Member& member) { return !tell_usage(member, event); });
+      continue;
+    }
+    ring_.add(event);
+    watchers_.remove_if(
+        [&](Member& member) { return member.next == ring_.last() && !catch_up(member); });
   }
+  watch_those_behind();
 }
 
 void EventHub::tick() {
   const std::int64_t now_ms = clock_.steady_ms();
   const broker::UnixSeconds now_s = clock_.unix_ms() / 1'000;
   const auto standing = board_.get();
-  const auto config = standing == nullptr ? nullptr : standing->config;
-  const bool other_config = config != nullptr && config != config_;
-  if (other_config) config_ = config;
+  const bool changed =
+      standing != nullptr && (standing->config != config_ || standing->revocations != revocations_);
+  if (changed) {
+    config_ = standing->config;
+    revocations_ = standing->revocations;
+  }
   watchers_.remove_if([&](Member& member) {
     if (member.writer->gone()) return true;
     const bool over = member.expiry_s != 0 && now_s >= member.expiry_s;
-    if (over || (other_config && !member.watcher.allowed(*config))) {
+    const std::int64_t quiet_ms = now_ms - member.written_ms;
+    // Who does not read comes back, and hears then what it missed.
+    const bool stalled = is_behind(member) && quiet_ms >= limits_.stalled_ms;
+    if (over || stalled || (changed && !member.watcher.allowed(*standing))) {
       member.writer->close();
       return true;
     }
-    return now_ms - member.written_ms >= limits_.keep_alive_ms && !write(member, sse_keep_alive);
+    if (quiet_ms < limits_.keep_alive_ms || is_behind(member)) return false;
+    const Wrote wrote = write(member, sse_keep_alive);
+    if (wrote == Wrote::no_room) member.writer->close();
+    return wrote != Wrote::yes;
   });
 }
 

@@ -1,9 +1,10 @@
 // Hands events to those who watch: Server-Sent Events, by client id or for a whole CSP.
 // Owner: the API server. Threads: post on the broker thread; all else on the thread of the event base.
 //
-// A watcher first hears how its accounts stand, then what it has missed, then what happens. Its stream
-// ends when its first client id expires, when a new configuration no longer lets it watch, and when it
-// reads too slowly.
+// A watcher first hears how its accounts stand, then what it has missed, then what happens. Many
+// allocations can be cut at once: what a connection does not take yet stays in the ring, and usage is
+// passed over, until it has caught up. A stream ends when its first client id expires or is
+// revoked, when a new configuration no longer lets it watch, and when its client does not read.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,7 @@ struct EventHubLimits {
   std::size_t queue_max = 8'192;  ///< events from the broker thread that wait
   std::size_t ring_max = 4'096;   ///< events but usage, kept for those who come back
   std::int64_t keep_alive_ms = 15'000;
+  std::int64_t stalled_ms = 30'000;  ///< a client may leave events unread for so long
 };
 
 class EventHub final : public EventSink {
@@ -57,8 +59,8 @@ class EventHub final : public EventSink {
   struct Watcher {
     Watch watch;
     std::string last_event_id;  ///< what it saw last; empty: it is new
-    /// Whether the configuration still lets it watch; asked when that has changed.
-    std::function<bool(const broker::Config&)> allowed;
+    /// Whether it still may watch; asked when the configuration or what is revoked has changed.
+    std::function<bool(const Standing&)> allowed;
     std::shared_ptr<Seat> seat;
   };
   /// Tells it how things stand and what it missed, and from then on what happens.
@@ -76,12 +78,27 @@ class EventHub final : public EventSink {
     std::shared_ptr<http::StreamWriter> writer;
     broker::UnixSeconds expiry_s = 0;  ///< of the client id that expires first; 0: of none
     std::int64_t written_ms = 0;       ///< steady
+    std::uint64_t next = 0;            ///< the first event of the ring it has not been told
+    bool usage_missed = false;         ///< while it was behind
   };
   struct Seats;
 
-  void deliver();
+  /// Writes when there is room for all of it.
+  enum class Wrote { yes, no_room, gone };
+  [[nodiscard]] Wrote write(Member& member, std::string_view text) const;
+  void on_wake();
+  void on_behind();
   [[nodiscard]] bool greet(Member& member);
-  [[nodiscard]] bool write(Member& member, std::string_view text) const;
+  /// The members that are gone afterwards are to be removed: false.
+  [[nodiscard]] bool tell_usage(Member& member, const Event& usage);
+  [[nodiscard]] bool catch_up(Member& member);
+  [[nodiscard]] bool catch_up_usage(Member& member);
+  [[nodiscard]] bool is_behind(const Member& member) const {
+    return member.next <= ring_.last() || member.usage_missed;
+  }
+  void watch_those_behind();
+  /// What most watchers get of an event of the ring; made once for those who get it one after another.
+  [[nodiscard]] const std::string& common_text(std::uint64_t number);
 
   const StandingBoard& board_;
   const Clock& clock_;
@@ -91,9 +108,14 @@ class EventHub final : public EventSink {
   UniqueFd wake_fd_;
   http::EventHandle wake_event_;
   http::EventHandle tick_event_;
-  std::shared_ptr<Seats> seats_;  ///< shared with the seats: a refused stream may outlive the hub
+  http::EventHandle behind_event_;  ///< pending while somebody is behind
+  std::shared_ptr<Seats> seats_;    ///< shared with the seats: a refused stream may outlive the hub
   std::list<Member> watchers_;
-  std::shared_ptr<const broker::Config> config_;  ///< that all watchers have been checked against
+  std::uint64_t common_number_ = 0;
+  std::string common_text_;
+  // What all watchers have been checked against.
+  std::shared_ptr<const broker::Config> config_;
+  std::shared_ptr<const Revocations> revocations_;
 };
 
 }  // namespace plugin

@@ -31,12 +31,12 @@ class EventRing {
   /// The number in an id that this ring gave; nothing when it is another's, or none at all.
   [[nodiscard]] std::optional<std::uint64_t> number_of(std::string_view id) const;
 
-  /// visit(number, event) for what is left of the events after `number`, oldest first.
-  template <typename Visit>
-  void for_each_after(std::uint64_t number, Visit&& visit) const {
-    const std::uint64_t first = last_ - events_.size() + 1;
-    for (std::size_t i = number < first ? 0 : number - first + 1; i < events_.size(); ++i)
-      visit(first + i, events_[i]);
+  /// The number of the latest event, and of the oldest that is left; last + 1 when none is.
+  [[nodiscard]] std::uint64_t last() const { return last_; }
+  [[nodiscard]] std::uint64_t first() const { return last_ - events_.size() + 1; }
+  /// first() <= number <= last().
+  [[nodiscard]] const Event& at(std::uint64_t number) const {
+    return events_[static_cast<std::size_t>(number - first())];
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -61,16 +62,14 @@ http::StreamHandler guarded_events(ApiContext& context, EventHub& hub) {
       return response;
     };
     try {
-      if (!visit.has_bearer()) visit.draw_address();
+      // Whoever has a key that fits is bounded by the watchers there can be; a wrong one is a guess.
+      if (!csp_of_key(request, visit.config())) visit.draw_address();
     } catch (Refusal& refusal) {
       return refused(std::move(refusal.response));
     }
     auto answer = route(request);
     auto* response = std::get_if<Response>(&answer);
     if (response == nullptr) return answer;
-    // A key that does not fit, again and again, is a flood too.
-    if (visit.has_bearer() && response->status == kind_of(ProblemType::unauthorized).status)
-      *response = visit.flood_or(std::move(*response));
     return refused(std::move(*response));
   };
 }

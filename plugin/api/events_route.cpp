@@ -1,5 +1,6 @@
 #include "api/events_route.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <variant>
@@ -17,6 +18,12 @@ using http::Streaming;
 
 constexpr std::array<std::string_view, 1> parameters{"clientID"};
 constexpr int retry_after_s = 5;
+
+bool is_revoked(const std::string& client_id, const broker::ClientToken& token,
+                const Standing& standing) {
+  return standing.revocations != nullptr &&
+         standing.revocations->cover(token.csp, hash_of_who(client_id), token.issued_s);
+}
 
 class EventsRoute {
  public:
@@ -82,7 +89,7 @@ class EventsRoute {
     watcher.watch = *id;
     // While the same key names the same CSP.
     watcher.allowed = [csp_of_key = access_.csp_of_key, request = request, id = *id](
-                          const broker::Config& now) { return csp_of_key(request, now) == id; };
+                          const Standing& now) { return csp_of_key(request, *now.config) == id; };
     return std::move(*headers);
   }
 
@@ -95,6 +102,8 @@ class EventsRoute {
     for (const auto& [name, client_id] : query) {
       auto token = broker::verify_client_id(client_id, config.secrets, now_s);
       if (!token) return invalid(client_id, config);
+      if (is_revoked(client_id, token.value(), standing))
+        return access_.problem(403, "client-id-invalid", "the clientID was revoked");
       const auto csp = config.csps.find(token.value().csp);
       if (csp == config.csps.end())
         return access_.problem(404, "unknown-csp", "there is no CSP " + token.value().csp);
@@ -107,14 +116,14 @@ class EventsRoute {
       headers = std::move(*added);
       clients.push_back({client_id, std::move(token).value()});
     }
-    watcher.allowed = [clients, &clock = clock_](const broker::Config& now) {
-      for (const WatchedClient& client : clients) {
-        const auto csp = now.csps.find(client.token.csp);
-        if (csp == now.csps.end() || !csp->second.quotas.contains(client.token.media) ||
-            !broker::verify_client_id(client.client_id, now.secrets, clock.unix_ms() / 1'000))
-          return false;
-      }
-      return true;
+    watcher.allowed = [clients, &clock = clock_](const Standing& now) {
+      const broker::UnixSeconds time_s = clock.unix_ms() / 1'000;
+      return std::all_of(clients.begin(), clients.end(), [&](const WatchedClient& client) {
+        const auto csp = now.config->csps.find(client.token.csp);
+        return csp != now.config->csps.end() && csp->second.quotas.contains(client.token.media) &&
+               broker::verify_client_id(client.client_id, now.config->secrets, time_s) &&
+               !is_revoked(client.client_id, client.token, now);
+      });
     };
     watcher.watch = std::move(clients);
     return headers;

@@ -89,6 +89,7 @@ http::Response problem_of_status(int status, std::string_view detail) {
     case 404: return problem(not_found, detail);
     case 405: return problem(method_not_allowed, detail);
     case 413: return problem(too_large, detail);
+    case 429: return problem_for_now(too_many_requests, detail, 1);
     case 500: return problem(internal, detail);
     case 503: return problem_for_now(overloaded, detail, 1);
     default: return http::problem(status, detail);

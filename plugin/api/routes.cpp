@@ -63,10 +63,11 @@ void add_rethink(http::Router& router, ApiContext& context) {
 
 void add_admin(http::Router& router, ApiContext& context, const std::shared_ptr<ThreadLoop>& loop) {
   for (const AdminRoute& route : admin_route_list())
-    router.add_deferred(route.method, route.path,
-                        [&context, loop, &route](const Request& request, http::Answer answer) {
-                          answer_admin(context, loop, route, request, std::move(answer));
-                        });
+    router.add_deferred(
+        route.method, route.path,
+        [&context, loop, &route](const Request& request, const http::Answer& answer) {
+          answer_admin(context, loop, route, request, answer);
+        });
 }
 
 void add_fixed(http::Router& router, ApiContext& context) {

@@ -35,8 +35,8 @@ bool ask_for_refill(Account& account) {
 
 /// The account cannot cover the packet. Only the broker decides that it is exhausted, after it has
 /// taken back what other allocations hold.
-CreditDecision dry(Account& account, std::int64_t needed) {
-  account.refused_octets.store(static_cast<std::uint64_t>(needed), std::memory_order_relaxed);
+CreditDecision dry(Account& account, std::int64_t useful) {
+  account.refused_octets.store(static_cast<std::uint64_t>(useful), std::memory_order_relaxed);
   return {CreditVerdict::later, ask_for_refill(account)};
 }
 
@@ -64,7 +64,7 @@ std::int64_t rate_allowance(AllocationSlot& slot, std::uint64_t octets_per_s, st
 }
 
 CreditDecision draw_credit(AllocationSlot& slot, Account& account, Account* client,
-                           std::int64_t needed, std::int64_t now_ms) {
+                           std::int64_t needed, std::int64_t useful, std::int64_t now_ms) {
   const Stage stage = account.stage.load(std::memory_order_acquire);
   const Stage client_stage =
       client == nullptr ? Stage::open : client->stage.load(std::memory_order_acquire);
@@ -86,11 +86,11 @@ CreditDecision draw_credit(AllocationSlot& slot, Account& account, Account* clie
   std::int64_t amount = most;
   if (client != nullptr) {
     amount = draw(*client, least, most);
-    if (amount == 0) return dry(*client, needed);
+    if (amount == 0) return dry(*client, useful);
   }
   const std::int64_t drawn = draw(account, least, amount);
   if (client != nullptr) put_back(*client, amount - drawn);
-  if (drawn == 0) return dry(account, needed);
+  if (drawn == 0) return dry(account, useful);
 
   add_credit(slot.meter, drawn);
   if (rate != 0) slot.rate_tokens -= drawn;

@@ -24,9 +24,11 @@ struct CreditDecision {
 
 /// Draws credit for a packet of `needed` octets from the CSP's account and, when there is one, the
 /// client's own. On `granted` the meter's credit covers the packet unless the broker took it back
-/// in between. `now_ms` is a steady clock.
+/// in between. Accounts that have `useful` octets, 1 .. needed, are not exhausted. `now_ms` is a
+/// steady clock.
 [[nodiscard]] CreditDecision draw_credit(AllocationSlot& slot, Account& account, Account* client,
-                                         std::int64_t needed, std::int64_t now_ms);
+                                         std::int64_t needed, std::int64_t useful,
+                                         std::int64_t now_ms);
 
 /// What a rate limit allows the allocation now, after adding what has come in since; INT64_MAX when
 /// there is no limit. A second's worth may be saved up, and at least two large packets.

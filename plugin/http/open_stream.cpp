@@ -31,11 +31,16 @@ OpenStream::OpenStream(evhttp_request* request, Connection& connection)
                  sizeof unacknowledged_ms_max);
 }
 
+std::size_t OpenStream::room() const {
+  if (!open_) return 0;
+  const std::size_t unread = evbuffer_get_length(bufferevent_get_output(connection_.buffers()));
+  const std::size_t most = connection_.guard.limits().stream_unread_octets_max;
+  return unread < most ? most - unread : 0;
+}
+
 bool OpenStream::write(std::string_view octets) {
   if (!open_) return false;
-  const std::size_t unread = evbuffer_get_length(bufferevent_get_output(connection_.buffers()));
-  if (unread + octets.size() > connection_.guard.limits().stream_unread_octets_max ||
-      evbuffer_add(chunk_.get(), octets.data(), octets.size()) != 0) {
+  if (octets.size() > room() || evbuffer_add(chunk_.get(), octets.data(), octets.size()) != 0) {
     open_ = false;
     connection_.guard.doom(connection_);
     return false;

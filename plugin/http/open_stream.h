@@ -14,6 +14,7 @@ class OpenStream : public StreamWriter,
   OpenStream(evhttp_request* request, Connection& connection);
 
   bool write(std::string_view octets) override;
+  [[nodiscard]] std::size_t room() const override;
   void close() override;
   [[nodiscard]] bool gone() const override { return !open_; }
 

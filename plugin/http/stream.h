@@ -3,6 +3,7 @@
 // Threads: the server's.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +23,8 @@ class StreamWriter {
   /// False, and nothing is written any more, when the client has gone or reads so slowly that more
   /// than the server's bound is waiting for it.
   virtual bool write(std::string_view octets) = 0;
+  /// How many octets write() would take now. Who has more keeps them until the client has read.
+  [[nodiscard]] virtual std::size_t room() const = 0;
   /// Ends the answer, and the connection.
   virtual void close() = 0;
   [[nodiscard]] virtual bool gone() const = 0;

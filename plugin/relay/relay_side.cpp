@@ -201,7 +201,8 @@ turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
   AllocationSlot* slot = &MeterTable::slot_of(*in.allocation.meter);
   Account* account = accounts_.at(slot->account);
   Account* client = accounts_.at(slot->client_account);
-  if (account == nullptr || in.needed_octets > INT64_MAX) return TURN_CREDIT_EXHAUSTED;
+  if (account == nullptr || in.needed_octets > INT64_MAX || in.useful_octets > INT64_MAX)
+    return TURN_CREDIT_EXHAUSTED;
 
   if (account->stage.load(std::memory_order_acquire) == Stage::over) {
     slot = move_to_successor(*slot, *account, client);
@@ -211,8 +212,11 @@ turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
     return TURN_CREDIT_GRANTED;
   }
 
-  const auto decision = draw_credit(
-      *slot, *account, client, static_cast<std::int64_t>(in.needed_octets), clock_.steady_ms());
+  const auto needed = static_cast<std::int64_t>(in.needed_octets);
+  const auto useful = in.useful_octets == 0
+                          ? needed
+                          : std::min(needed, static_cast<std::int64_t>(in.useful_octets));
+  const auto decision = draw_credit(*slot, *account, client, needed, useful, clock_.steady_ms());
   if (decision.wake_broker) inbox_.wake();
   switch (decision.verdict) {
     case CreditVerdict::granted: return TURN_CREDIT_GRANTED;

@@ -28,7 +28,7 @@ function showUsage({ used_octets: used, limit_octets: limit, period }) {
   const percent = limit > 0 ? Math.min((100 * used) / limit, 100) : 100;
   $("quota").value = percent;
   $("quota").dataset.level = percent >= 80 ? "high" : "low";
-  const of = period === "total" ? "in total" : `this ${period}`;
+  const of = period === "total" ? "in total" : `of ${period}`;
   $("quota-text").textContent =
     `${megabytes(used)} of ${megabytes(limit)} ${of} are used (${percent.toFixed(1)} %).`;
 }
@@ -117,7 +117,7 @@ async function join() {
       },
       onRestored(event) {
         showUsage(event);
-        show($("state").textContent, call === null ? "There is quota again: call again." : "");
+        show(call === null ? "There is quota again: call again." : $("state").textContent);
       },
       onError(error) {
         if (!error.retrying) show($("state").textContent, `The quota is not followed any more: ${error.message}`);

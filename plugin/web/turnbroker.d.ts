@@ -1,7 +1,8 @@
 /** Types of turnbroker.js, which says more. */
 
 export type MediaType = "audio" | "video" | "data";
-export type Period = "month" | "day" | "total";
+/** The present one: "2026-11", "2026-11-20" or "total". */
+export type Period = string;
 
 /** Who calls, and on whose account. */
 export interface CallRequest {
@@ -133,6 +134,8 @@ export class TurnBrokerError extends Error {
 export class QuotaExceededError extends TurnBrokerError {
   readonly cspID: string;
   readonly mediaType: MediaType;
+  /** Set when it is only this client's own part that is used up. */
+  readonly clientName: string | null;
   readonly period: Period;
   readonly limitOctets: number;
   readonly usedOctets: number;

@@ -49,6 +49,8 @@ export class QuotaExceededError extends TurnBrokerError {
     const problem = about?.problem ?? {};
     this.cspID = problem.cspID;
     this.mediaType = problem.mediaType;
+    /** Set when it is only this client's own part that is used up. */
+    this.clientName = problem.clientName ?? null;
     this.period = problem.period;
     this.limitOctets = problem.limit_octets;
     this.usedOctets = problem.used_octets;
@@ -362,7 +364,7 @@ class EventStream {
       error = cause instanceof TurnBrokerError ? cause : networkError(cause, "the events broke off");
     }
     if (this.#abort !== abort) return; // a newer connection, or the end
-    if (error instanceof ClientIdError && ids.size > 1) await this.#dropRefused(ids, abort);
+    if (ids.size > 1 && isOfOneId(error)) await this.#dropRefused(ids, abort);
     else this.#failed(error);
   }
 
@@ -370,7 +372,7 @@ class EventStream {
   async #dropRefused(ids, abort) {
     const refused = new Map();
     const checks = [...ids].map((id) =>
-      this.#check(id).catch((error) => error instanceof ClientIdError && refused.set(id, error)),
+      this.#check(id).catch((error) => isOfOneId(error) && refused.set(id, error)),
     );
     await Promise.all(checks);
     if (this.#abort !== abort) return;
@@ -455,6 +457,11 @@ class EventStream {
   }
 }
 
+/** Refused for what one client id is, not for what is true of all. */
+function isOfOneId(error) {
+  return [ClientIdError, UnknownCspError, NoQuotaError, OriginError].some((Kind) => error instanceof Kind);
+}
+
 function concerns(told, { id, account }) {
   if (told.event === "cut" && told.clientID !== undefined && told.clientID === id) return true;
   if (account === undefined) return true; // it has the connection to itself
@@ -471,6 +478,7 @@ function call(handler, argument) {
   try {
     handler(argument);
   } catch (error) {
+    if (typeof reportError === "function") return reportError(error);
     setTimeout(() => {
       throw error;
     });

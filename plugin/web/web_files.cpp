@@ -43,9 +43,8 @@ http::Response web_file_response(const WebFile& file, const http::Request& reque
   http::Response response;
   response.content_type = file.content_type;
   const std::string tag = entity_tag(file.content);
-  response.headers = {{"Cache-Control", "no-cache"},
-                      {"ETag", tag},
-                      {"X-Content-Type-Options", "nosniff"}};
+  response.headers = {
+      {"Cache-Control", "no-cache"}, {"ETag", tag}, {"X-Content-Type-Options", "nosniff"}};
   if (file.example) {
     response.headers.emplace_back("Content-Security-Policy", page_policy);
     response.headers.emplace_back("Referrer-Policy", "no-referrer");

@@ -1,9 +1,9 @@
 #include "webhook/webhooks.h"
 
 #include <fmt/format.h>
-#include <csignal>
 #include <sys/random.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <algorithm>
 #include <utility>

@@ -134,6 +134,11 @@ def write_private(path, text):
     temporary.replace(path)
 
 
+def free_http_port(wanted):
+    """`wanted` if TCP has it, else one that it has."""
+    return wanted if port_is_free(wanted) else free_port()
+
+
 def broker_config(state_dir, port, secret_line, rest):
     """The text of a turnbroker.toml for a relay on 127.0.0.1:port."""
     quote = json.dumps  # a JSON string is a TOML string

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """A metered relay on loopback until Ctrl-C; called by scripts/run. Arguments go to turnserver."""
+import os
 import pathlib
+import re
 import secrets
 import signal
 import sys
@@ -9,9 +11,12 @@ import tempfile
 import relay
 from relay import Failed
 
+HTTP_PORT = 8080  # what README.md's examples speak to
 QUOTAS = """# Yours to edit: a change counts within a second, without a restart.
 [csp.demo]
 name = "Demo"
+api_key = "demo-api-key-0123456789"
+allowed_origins = ["http://127.0.0.1:8080", "http://localhost:8080"]
 
 [csp.demo.quota.audio]
 volume = "1 GB"
@@ -28,35 +33,53 @@ period = "total"
 
 
 def state_directory():
-    """build/demo, unless its control socket would have too long a name for a socket."""
-    wanted = relay.BUILD / "demo"
+    """build/demo or $TURNBROKER_DEMO, unless its control socket would have too long a name for a socket."""
+    wanted = pathlib.Path(os.environ.get("TURNBROKER_DEMO", relay.BUILD / "demo"))
     if len(str(wanted / "state/control.sock")) <= relay.UNIX_PATH_MAX:
         wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
         return wanted
     return pathlib.Path(tempfile.mkdtemp(prefix="turnbroker-demo-"))
 
 
-def write_configuration(directory, port):
-    """turnbroker.toml anew, with this run's port; the secret and the quotas only once."""
+def with_origins(text, port):
+    """The quotas' file, whose allowed origins are those of call.html at this run's port."""
+    return re.sub(r"http://(127\.0\.0\.1|localhost):\d+", rf"http://\1:{port}", text)
+
+
+def http_config(port):
+    """The page call.html and the admin token are for a machine of one's own."""
+    return f"""[broker.http]
+listen = "127.0.0.1:{port}"
+admin_token = "demo-admin-token-0123456789"
+example = true
+"""
+
+
+def write_configuration(directory, port, http_port):
+    """turnbroker.toml anew, with this run's ports; the secret and the quotas once."""
     secret = directory / "secret"
     if not secret.exists():
         relay.write_private(secret, secrets.token_urlsafe(32) + "\n")
     quotas = directory / "csp.d/demo.toml"
-    if not quotas.exists():
-        quotas.parent.mkdir(mode=0o700, exist_ok=True)
-        relay.write_private(quotas, QUOTAS)
+    quotas.parent.mkdir(mode=0o700, exist_ok=True)
+    before = quotas.read_text(encoding="utf-8") if quotas.exists() else QUOTAS
+    relay.write_private(quotas, with_origins(before, http_port))
     config = directory / "turnbroker.toml"
     text = relay.broker_config(
-        directory / "state", port, 'secret_file = "secret"\ninclude = "csp.d/*.toml"', "")
+        directory / "state", port, 'secret_file = "secret"\ninclude = "csp.d/*.toml"',
+        http_config(http_port))
     relay.write_private(config, f"# Written anew by every scripts/run; quotas: {quotas}\n{text}")
     return config
 
 
-def tell(directory, config, port, ctl):
+def tell(directory, config, port, http_port, ctl):
     credentials = ctl.ask("credentials", "--csp", "demo", "--media", "data", "--client", "alice")
     ctl_command = f"build/bin/turnbrokerctl --socket {ctl.socket_path}"
     print(f"""
 A metered TURN relay runs on 127.0.0.1, port {port}. Ctrl-C stops it.
+
+  a first call   http://127.0.0.1:{http_port}/call.html in two tabs of a browser
+  HTTP API       http://127.0.0.1:{http_port}/, described in README.md and at /openapi.json
 
   TURN URLs      {"  ".join(credentials["uris"])}
   username       {credentials["username"]}
@@ -83,13 +106,14 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = state_directory()
     port = relay.free_port(3478)
-    config = write_configuration(directory, port)
+    http_port = relay.free_http_port(HTTP_PORT)
+    config = write_configuration(directory, port, http_port)
     server = relay.Relay(relay.TURNSERVER, directory, port, [
         f"--plugin={relay.PLUGIN}", f"--plugin-config={config}", *sys.argv[1:]])
     with server:
         try:
             server.wait_until_it_answers()
-            tell(directory, config, port, relay.Ctl(directory / "state/control.sock"))
+            tell(directory, config, port, http_port, relay.Ctl(directory / "state/control.sock"))
             status = server.process.wait()
             raise Failed(f"turnserver ended with {status}:\n{server.tail()}")
         except KeyboardInterrupt:

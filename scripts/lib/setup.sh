@@ -29,11 +29,13 @@ packages_of() { # GROUP...
   done | tr -s ' ' '\n' | sort -u
 }
 
-missing_of() { # PACKAGE...
-  local package
+missing_of() { # PACKAGE...: neither installed nor provided by another, as npm is by some nodejs
+  local package provided
+  provided=$(dpkg-query -W -f '${db:Status-Status} ${Provides}\n' |
+    sed -n 's/^installed //p' | tr ',' '\n' | sed 's/ *(.*//; s/ //g')
   for package; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-      printf '%s\n' "$package"
+      grep -Fxq "$package" <<<"$provided" || printf '%s\n' "$package"
   done
 }
 

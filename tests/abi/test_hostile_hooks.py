@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from turn_client import Client, Message, ALLOCATE, REQUESTED_TRANSPORT, NoAnswer
+from turn_client import ALLOCATE, BINDING, INTEGRITY, NONCE, REALM, REQUESTED_TRANSPORT, Client, Message, NoAnswer
 from turn_server import Server, wait_for
 
 OK, UNKNOWN_ID, INVALID = 0, 1, 2
@@ -162,6 +162,21 @@ class Pending(unittest.TestCase):
             self.assertEqual(client.answer_to(request.transaction).error, 508)
             self.assertEqual(server.events("closed"), [])
 
+    def test_an_allocation_is_logged_as_processed_when_it_is_answered_and_not_while_it_waits(self):
+        with Server("scripted", "realm x\nallocation pending\n") as server, Client(server.port) as client:
+            client.challenge()
+            request = Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0")
+            octets = client.sign(request)
+            client.send(octets)
+            asked = server.wait_event("allocation_wanted")
+            client.send(octets)
+            # This is answered after them, on the same thread: what there is to log of them is logged.
+            self.assertEqual(client.request(BINDING).kind, 2)
+            self.assertEqual(server.output().count("ALLOCATE processed"), 0)
+            server.command("allocation", asked["request"], "allow")
+            self.assertEqual(client.answer_to(request.transaction).kind, 2)
+            wait_for(lambda: server.output().count("ALLOCATE processed, success") == 1, "the line in the log")
+
     def leave_while_it_waits(self, server):
         """A client that wants an allocation and leaves; returns the request."""
         with Client(server.port, "tcp") as client:
@@ -223,6 +238,29 @@ class Allocations(unittest.TestCase):
             with Server("scripted", f"realm x\nallocation reject\nerror_code {code}\n") as server, \
                     Client(server.port) as client:
                 self.assertEqual(client.allocate().error, 486)
+
+    def test_rejected_with_401_is_a_challenge_and_not_signed(self):
+        for transport in ("udp", "tcp"):
+            for how in ("reject", "pending"):
+                with Server("scripted", f"realm x\nallocation {how}\nerror_code 401\n") as server, \
+                        Client(server.port, transport) as client:
+                    client.challenge()
+                    request = Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0")
+                    client.send(client.sign(request))
+                    asked = server.wait_event("allocation_wanted")
+                    if how == "pending":
+                        server.command("allocation", asked["request"], "reject", 401)
+                    response = client.answer_to(request.transaction)
+                    self.assertEqual((response.error, response.get(REALM), response.get(INTEGRITY)), (401, b"x", None))
+                    # The nonce is one that the server takes.
+                    client.nonce = response.get(NONCE)
+                    self.assertEqual(client.refresh(600).error, 437)
+
+    def test_a_401_of_a_server_that_asks_for_no_credentials_has_no_challenge(self):
+        with Server("scripted", "allocation reject\nerror_code 401\n", ["-z"]) as server, \
+                Client(server.port) as client:
+            response = client.allocate()
+            self.assertEqual((response.error, response.get(NONCE)), (401, None))
 
     def test_a_verdict_that_is_none_is_a_rejection(self):
         with Server("scripted", "realm x\nallocation nonsense\n") as server, Client(server.port) as client:

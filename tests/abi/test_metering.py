@@ -145,6 +145,39 @@ class Refusing(unittest.TestCase):
         self.assertEqual((state["used"][0], state["credit"]), (400, 50))
         self.assertEqual(len([e for e in events if e["event"] == "credit_wanted"]), 1)
 
+    def test_a_meter_that_is_given_without_credit_is_not_taken(self):
+        for how in ("swap_later", "swap_exhausted"):
+            with Server("scripted", f"realm x\ncredit 150\ncredit_wanted {how}\nswap_credit 1000\n") as server, \
+                    Client(server.port) as client, Peer() as peer:
+                client.allocate()
+                client.bind_channel(0x4000, peer.address)
+                for _ in range(3):
+                    client.send_channel(0x4000, b"c" * 100)
+                client.send_channel(0x4000, b"c" * 50)
+                self.assertEqual([len(peer.receive()[0]) for _ in range(2)], [100, 50])
+                state = meter(server)
+                self.assertEqual((state["used"][0], state["credit"]), (0, 1000))
+                client.refresh(0)
+                closed = server.wait_event("closed")
+                self.assertEqual((closed["used"][0], closed["credit"]), (150, 0))
+
+    def test_a_grant_without_a_meter_keeps_the_one_in_use(self):
+        received, state, _ = self.flood("credit 250\ncredit_wanted grant_null\ngrants 3\n")
+        self.assertEqual((received, state["used"][0], state["credit"]), (500, 500, 50))
+
+    def test_a_meter_that_is_given_with_too_little_credit_is_in_use_all_the_same(self):
+        with Server("scripted", "realm x\ncredit 0\ncredit_wanted swap\nswap_credit 99\n") as server, \
+                Client(server.port) as client, Peer() as peer:
+            client.allocate()
+            client.bind_channel(0x4000, peer.address)
+            client.send_channel(0x4000, b"c" * 100)
+            client.send_channel(0x4000, b"c" * 99)
+            self.assertEqual(len(peer.receive()[0]), 99)
+            client.refresh(0)
+            closed = server.wait_event("closed")
+            self.assertEqual((closed["used"][0], closed["credit"]), (99, 0))
+            self.assertEqual(len(server.events("credit_wanted")), 4)
+
     def test_a_plugin_that_lies_about_granting_is_asked_a_bounded_number_of_times(self):
         received, state, events = self.flood("credit 0\ncredit_wanted lie\n", 1)
         self.assertEqual((received, state["used"][0], state["credit"]), (0, 0, 0))

@@ -49,6 +49,47 @@ class Cancel(unittest.TestCase):
             self.assertEqual(client.refresh(600).kind, 2)
             self.assertEqual(server.events("closed"), [])
 
+    def test_a_cancel_of_an_allocation_that_failed_does_not_end_the_next_of_the_5_tuple(self):
+        # One port to relay from: the second allocation finds none.
+        with Server("scripted", "realm x\n", ["--min-port", "49998", "--max-port", "49998"]) as server, \
+                Client(server.port) as one, Client(server.port) as two:
+            self.assertEqual(one.allocate().kind, 2)
+            failed = []
+            for count in (1, 2):
+                self.assertEqual(two.allocate().error, 508)
+                closed = server.wait_event("closed", count)
+                self.assertEqual((closed["created"], closed["id"]), (0, server.events("allocation_wanted")[count]["session"]))
+                failed.append(closed["id"])
+            one.refresh(0)
+            server.wait_event("closed", 3)
+            self.assertEqual(two.allocate().kind, 2)
+            created = server.wait_event("created", 2)
+            self.assertEqual(created["id"], server.events("allocation_wanted")[3]["session"])
+            self.assertEqual(len({created["id"], *failed}), 3)
+            for identity in failed:
+                server.command("cancel", identity, EXHAUSTED)
+            server.wait_event("cancel", 2)
+            self.assertEqual(two.refresh(600).kind, 2)
+            self.assertEqual(len(server.events("closed")), 3)
+            server.command("cancel", created["id"], EXHAUSTED)
+            closed = server.wait_event("closed", 4)
+            self.assertEqual((closed["id"], closed["reason"]), (created["id"], EXHAUSTED))
+            self.assertEqual(server.stop(), 0)
+            self.assertEqual(len(server.events("closed")), 4)
+
+    def test_an_allocation_after_one_that_failed_is_closed_once_by_the_end_of_the_server(self):
+        with Server("scripted", "realm x\n", ["--min-port", "49997", "--max-port", "49997"]) as server, \
+                Client(server.port) as one, Client(server.port) as two:
+            self.assertEqual(one.allocate().kind, 2)
+            self.assertEqual(two.allocate().error, 508)
+            one.refresh(0)
+            server.wait_event("closed", 2)
+            self.assertEqual(two.allocate().kind, 2)
+            self.assertEqual(server.stop(), 0)
+            closed = server.events("closed")
+            self.assertEqual([event["created"] for event in closed], [0, 1, 1])
+            self.assertEqual((closed[2]["id"], closed[2]["reason"]), (server.events("created")[1]["id"], SHUTDOWN))
+
     def test_a_hundred_thousand_cancels_do_not_stop_the_traffic(self):
         with Server("scripted", "realm x\n") as server, Client(server.port) as client, Peer() as peer:
             client.allocate()

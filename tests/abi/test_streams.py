@@ -2,12 +2,13 @@
 
 import select
 import socket
+import ssl
 import struct
 import time
 import unittest
 
-from turn_client import CONNECTION_ID, Client, Message, NoAnswer, receive_exactly
-from turn_server import Server, wait_for
+from turn_client import BINDING, CONNECTION_ID, DATA_ATTR, Client, Message, NoAnswer, receive_exactly
+from turn_server import SANITIZED, Server, wait_for
 from test_metering import meter
 
 
@@ -38,16 +39,21 @@ def pattern(size, seed=0):
     return bytes((i * 7 + i // 251 + seed) & 0xFF for i in range(size))
 
 
+def buffered(stream):
+    """Whether a TLS socket has read more than was taken."""
+    return isinstance(stream, ssl.SSLSocket) and stream.pending()
+
+
 def receive_all(stream, seconds=5.0):
     """Everything until the other side closes."""
     octets = b""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not select.select([stream], [], [], 0.1)[0]:
+        if not buffered(stream) and not select.select([stream], [], [], 0.1)[0]:
             continue
         try:
             more = stream.recv(65536)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             return octets
         if not more:
             return octets
@@ -67,6 +73,19 @@ def receive_quiet(stream, seconds=0.5):
             break
         octets += more
     return octets
+
+
+def say_end(stream):
+    """Says that no more will be sent, and reads on."""
+    if isinstance(stream, ssl.SSLSocket):
+        stream.setblocking(False)
+        try:
+            stream.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        stream.setblocking(True)
+    else:
+        stream.shutdown(socket.SHUT_WR)
 
 
 class Streams(unittest.TestCase):
@@ -186,6 +205,78 @@ class Streams(unittest.TestCase):
             self.assertEqual(receive_all(far), pattern(1000)[10:])
             self.assertEqual(meter(server)["used"][0], 1000)
 
+    def test_a_peer_that_ends_is_held_back_too(self):
+        with Server("scripted", "realm x\ncredit 10\ncredit_wanted later\n") as server, \
+                Client(server.port, "tcp") as client, StreamPeer() as peer:
+            client.allocate(tcp_relay=True)
+            client.permit(peer.address)
+            data = client.connect_peer(peer.address)
+            far = peer.accept()
+            far.sendall(pattern(100000))
+            far.close()
+            server.wait_event("refused")
+            server.command("credit", 10**6)
+            self.assertEqual(receive_all(data), pattern(100000))
+            self.assertEqual(meter(server)["used"][1], 100000)
+            data.close()
+
+    @unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+    def test_what_is_read_together_with_the_end_of_a_tls_sender_arrives(self):
+        for size in (3000, 100000):
+            for credit in (10**6, 0):
+                with self.subTest(size=size, credit=credit), \
+                        Server("scripted", f"realm x\ncredit {credit}\ncredit_wanted later\n", tls=True,
+                               preload="read_on") as server, \
+                        Client(server.port, "tls") as client, StreamPeer() as peer:
+                    client.allocate(tcp_relay=True)
+                    client.permit(peer.address)
+                    data, far = client.connect_peer(peer.address), peer.accept()
+                    with server.stopped():
+                        data.sendall(pattern(size))
+                        say_end(data)
+                    if not credit:
+                        server.wait_event("refused")
+                        self.assertEqual(client.refresh(600).kind, 2)
+                        server.command("credit", 10**6)
+                    self.assertEqual(receive_all(far), pattern(size))
+                    self.assertEqual(meter(server)["used"], [size, 0])
+                    self.assertEqual(receive_all(data), b"")
+
+    @unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+    def test_what_a_tls_sender_sent_before_its_end_is_not_lost_by_what_it_is_sent_afterwards(self):
+        with Server("scripted", "realm x\ncredit 10\ncredit_wanted later\ncharge client_to_peer\n", tls=True,
+                    preload="read_on") as server, Client(server.port, "tls") as client, StreamPeer() as peer:
+            client.allocate(tcp_relay=True)
+            client.permit(peer.address)
+            data, far = client.connect_peer(peer.address), peer.accept()
+            with server.stopped():
+                data.sendall(pattern(100000))
+                say_end(data)
+            server.wait_event("refused")
+            far.sendall(pattern(5000))
+            for _ in range(3):
+                self.assertEqual(client.refresh(600).kind, 2)
+            server.command("credit", 10**6)
+            self.assertEqual(receive_all(far), pattern(100000))
+            self.assertEqual(meter(server)["used"], [100000, 0])
+
+    def test_what_is_held_outlasts_a_sender_that_nothing_can_be_sent_to(self):
+        with Server("scripted", "realm x\ncredit 10\ncredit_wanted later\ncharge client_to_peer\n") as server, \
+                Client(server.port, "tcp") as client, StreamPeer() as peer:
+            client.allocate(tcp_relay=True)
+            client.permit(peer.address)
+            data, far = client.connect_peer(peer.address), peer.accept()
+            data.sendall(pattern(1000))
+            server.wait_event("refused")
+            data.close()
+            # The first is answered with a reset, by which the server notices.
+            for _ in range(3):
+                far.sendall(b"x")
+                self.assertEqual(client.refresh(600).kind, 2)
+            server.command("credit", 5000)
+            self.assertEqual(receive_all(far), pattern(1000))
+            self.assertEqual(meter(server)["used"][0], 1000)
+
     def test_a_held_piece_goes_with_its_connection(self):
         with Server("scripted", "realm x\ncredit 10\ncredit_wanted later\n") as server, \
                 Client(server.port, "tcp") as client, StreamPeer() as peer:
@@ -201,7 +292,75 @@ class Streams(unittest.TestCase):
             self.assertEqual(len(receive_all(far)), 10)
 
 
+def relayed_until_the_end(client):
+    """The octets of payload that a client receives until its connection ends, a last frame in part included."""
+    received = 0
+    while octets := client.receive():
+        first, length = struct.unpack(">HH", octets[:4])
+        if first >= 0x4000:
+            received += length
+        elif octets[:2] == b"\0\x17":
+            received += len(Message.decode(octets).get(DATA_ATTR))
+    rest = client.buffer
+    if len(rest) < 4:
+        return received
+    first, length = struct.unpack(">HH", rest[:4])
+    if first >= 0x4000:
+        return received + min(length, len(rest) - 4)
+    return received + min(max(len(rest) - 24, 0), struct.unpack(">H", (rest + bytes(4))[22:24])[0])
+
+
 class StreamClients(unittest.TestCase):
+    @staticmethod
+    def fill(server, client, peer, other, size):
+        """Sends to the client, which does not read, until the server has no room for more."""
+        used, before = 0, -1
+        while used != before:
+            before = used
+            for _ in range(100):
+                peer.sendto(bytes(size), client.relayed)
+            # The server's thread takes turns: it has looked at the packets when it has answered these.
+            for _ in range(20):
+                assert other.request(BINDING).kind == 2
+            used = meter(server)["used"][1]
+        return used
+
+    def leave(self, transport, channel, how):
+        with Server("scripted", "realm x\ncredit 1000000000\n", ["--mobility", "--no-software-attribute"],
+                    tls=transport == "tls", preload=None if SANITIZED else "small_buffers") as server, \
+                Client(server.port, transport) as client, Client(server.port, transport) as new, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.assertEqual(client.allocate(mobile=how != "is cancelled").kind, 2)
+            client.bind_channel(0x4000, peer.getsockname()) if channel else client.permit(peer.getsockname())
+            full = self.fill(server, client, peer, new, 777)
+            if how == "ends":
+                client.socket.shutdown(socket.SHUT_WR)
+                wait_for(lambda: "closed (1st stage)" in server.output(), "the client's connection is gone")
+            elif how == "moves":
+                self.assertEqual(new.move(client).kind, 2)
+            else:
+                server.command("cancel", server.events("created")[0]["id"], 2)
+                server.wait_event("closed")
+            state = meter(server)
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
+            received = relayed_until_the_end(client)
+            self.assertEqual((state["used"][1], state["credit"]), (received, 10**9 - received))
+            self.assertEqual(state["packets"][1], -(-received // 777))
+            if not SANITIZED:
+                self.assertLess(received, full)
+            self.assertEqual(server.stop(), 0)
+            self.assertEqual(server.wait_event("closed")["used"][1], received)
+
+    def test_what_a_client_that_leaves_did_not_get_is_not_counted(self):
+        for transport in ("tcp", "tls"):
+            for channel in (True, False):
+                # A TLS client that has said its end gets nothing more out of Python.
+                for how in ("ends", "moves", "is cancelled")[transport == "tls":]:
+                    with self.subTest(transport=transport, channel=channel, how=how):
+                        self.leave(transport, channel, how)
+
     def test_what_is_queued_for_a_client_that_reads_slowly_arrives_when_the_allocation_ends(self):
         with Server("scripted", "realm x\ncredit 100000000\n") as server, Client(server.port, "tcp") as client, \
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:

@@ -4,15 +4,19 @@ import os
 import pwd
 import re
 import signal
+import struct
 import subprocess
+import time
 import unittest
 
-from turn_client import Client, NoAnswer, Peer
+from turn_client import LIFETIME, REFRESH, Client, Message, NoAnswer, Peer
+from turn_client import MOBILITY as MOBILITY_TICKET
 from turn_server import TURNSERVER, Server, free_port, wait_for
 from test_metering import SIZES, meter
 
 TOOLS = os.path.dirname(TURNSERVER)
 TLS, DTLS = 3, 4
+RELEASED, EXPIRED = 0, 1
 
 
 class Encrypted(unittest.TestCase):
@@ -103,6 +107,47 @@ class Mobility(unittest.TestCase):
                     self.assertEqual(server.wait_event("closed")["used"], [11, 6])
                 self.assertEqual(server.stop(), 0)
                 self.assertEqual(len(server.events("closed")), 1)
+
+    def test_an_allocation_that_moves_is_refreshed(self):
+        with Server("scripted", "realm x\nlifetime_max 3\n", MOBILITY) as server, Client(server.port) as old:
+            old.allocate(mobile=True)
+            began = time.monotonic()
+            # Half of the lifetime passes.
+            with self.assertRaises(NoAnswer):
+                old.receive(1.5)
+            with Client(server.port) as new:
+                self.assertEqual(new.move(old).lifetime, 3)
+                self.assertEqual(server.wait_event("refreshed")["lifetime"], 3)
+                self.assertEqual(server.wait_event("closed")["reason"], EXPIRED)
+                self.assertGreater(time.monotonic() - began, 4)
+
+    def test_an_allocation_that_moves_to_be_released_is_released(self):
+        for transport in ("udp", "tcp"):
+            with Server("scripted", "realm x\n", MOBILITY) as server, Client(server.port, transport) as old:
+                old.allocate(mobile=True)
+                with Client(server.port, transport) as new:
+                    self.assertEqual(new.move(old, lifetime=0).lifetime, 0)
+                    self.assertEqual(server.wait_event("closed", seconds=4)["reason"], RELEASED)
+                self.assertEqual([event["lifetime"] for event in server.events("refreshed")], [0])
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual(len(server.events("closed")), 1)
+
+    def test_a_refresh_that_is_sent_again_is_told_once(self):
+        with Server("scripted", "realm x\n", MOBILITY) as server, Client(server.port) as old, \
+                Client(server.port) as new:
+            old.allocate(mobile=True)
+            self.assertEqual(new.request(REFRESH, (LIFETIME, struct.pack(">I", 600)), (MOBILITY_TICKET, old.ticket),
+                                         challenge=False).error, 401)
+            new.realm, new.nonce = old.realm, old.nonce
+            for lifetime, ticket in ((700, old.ticket), (800, None), (700, None)):
+                message = Message(REFRESH).add(LIFETIME, struct.pack(">I", lifetime))
+                if ticket:
+                    message.add(MOBILITY_TICKET, ticket)
+                octets = new.sign(message)
+                for _ in range(3):
+                    new.send(octets)
+                    self.assertEqual(new.answer_to(message.transaction).lifetime, lifetime)
+            self.assertEqual([event["lifetime"] for event in server.events("refreshed")], [700, 800, 700])
 
     def test_a_cancelled_allocation_cannot_be_taken_over(self):
         with Server("scripted", "realm x\n", MOBILITY) as server, Client(server.port) as old:

@@ -271,7 +271,7 @@ class Client:
         return self.bind_connection(response.get(CONNECTION_ID))
 
     def bind_connection(self, connection_id):
-        data = Client(self.server_port, "tcp", self.username, self.password)
+        data = Client(self.server_port, self.transport, self.username, self.password)
         data.realm, data.nonce = self.realm, self.nonce
         message = Message(CONNECTION_BIND).add(CONNECTION_ID, connection_id)
         data.socket.sendall(data.sign(message))
@@ -289,7 +289,8 @@ def receive_exactly(stream, size, seconds=SECONDS):
     deadline = time.monotonic() + seconds
     while len(octets) < size:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([stream], [], [], left)[0]:
+        buffered = isinstance(stream, ssl.SSLSocket) and stream.pending()
+        if left <= 0 or not (buffered or select.select([stream], [], [], left)[0]):
             raise NoAnswer(f"{len(octets)} of {size} octets")
         more = stream.recv(size - len(octets))
         if not more:

@@ -1,5 +1,6 @@
 """Runs the built turnserver for a test: loopback only, a port the system chose, its output in files."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from turn_client import BINDING, Message
 SECONDS = 20.0
 TURNSERVER = os.environ["TURNSERVER"]
 PLUGINS = os.environ["TEST_PLUGINS"]
+with open(TURNSERVER, "rb") as program:
+    SANITIZED = re.search(rb"__[at]san_init", program.read()) is not None
 SANITIZER_REPORT = re.compile(r"runtime error:|(ERROR|WARNING): \w+Sanitizer|: Sanitizer")
 
 
@@ -52,7 +55,7 @@ class Server:
     binary = TURNSERVER
 
     def __init__(self, plugin_name=None, config=None, options=(), threads=1, ready=True,
-                 conf=None, tls=False):
+                 conf=None, tls=False, preload=None):
         self.directory = tempfile.TemporaryDirectory(prefix="turn-abi-")
         self.events_file = os.path.join(self.directory.name, "events")
         self.commands_file = os.path.join(self.directory.name, "commands")
@@ -72,6 +75,7 @@ class Server:
             self.conf = ["-c", os.path.join(self.directory.name, "turnserver.conf")]
             with open(self.conf[1], "w", encoding="utf-8") as file:
                 file.write(conf)
+        self.environment = {**os.environ, "LD_PRELOAD": plugin(preload)} if preload else None
         self.process = None
 
     def _certificate(self):
@@ -91,7 +95,7 @@ class Server:
                      "--pidfile", os.path.join(self.directory.name, "pid"),
                      "--userdb", os.path.join(self.directory.name, "turndb"),
                      *self.plugin_options, *self.options],
-                    stdout=output, stderr=subprocess.STDOUT, cwd=self.directory.name)
+                    stdout=output, stderr=subprocess.STDOUT, cwd=self.directory.name, env=self.environment)
             if not self.ready or self._answers():
                 return self
             # Somebody else took the port.
@@ -137,6 +141,16 @@ class Server:
         """Tells the scripted plugin to do something on a thread of its own."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as commands:
             commands.sendto(" ".join(str(word) for word in words).encode(), self.commands_file)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """What happens meanwhile the server finds all at once."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def wait_exit(self, seconds=SECONDS):
         return self.process.wait(timeout=seconds)

@@ -31,9 +31,10 @@ export class Browser {
     return browser;
   }
 
-  /** A page that tells what goes wrong in it. */
-  async page(url) {
+  /** A page that tells what goes wrong in it. `first` runs in it before its own scripts. */
+  async page(url, first) {
     const page = await this.context.newPage();
+    if (first !== undefined) await page.addInitScript(first);
     page.faults = [];
     page.on("pageerror", (error) => page.faults.push(String(error)));
     page.on("console", (message) => {

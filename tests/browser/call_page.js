@@ -90,8 +90,11 @@ async function connect(name) {
   await Promise.all([a.opened, b.opened]);
 }
 
-/** True when the other end has received all of it, false when the channel closed or the call was cut. */
-async function send(name, octets) {
+/**
+ * True when the other end has received all of it, false when the channel closed or the call was cut.
+ * At most `window` octets are under way at once.
+ */
+async function send(name, octets, window = Infinity) {
   const { a, b } = calls.get(name);
   const goal = b.received + octets;
   const ended = new Promise((resolve) => {
@@ -108,6 +111,7 @@ async function send(name, octets) {
         await new Promise((resolve) => {
           a.channel.addEventListener("bufferedamountlow", resolve, { once: true });
         });
+      await b.hasReceived(goal - octets + sent - window);
       a.channel.send(PIECE.subarray(0, Math.min(PIECE.length, octets - sent)));
     }
     await b.hasReceived(goal);
@@ -123,7 +127,8 @@ async function mediaArrives(name) {
     for (;;) {
       const kinds = new Set();
       for (const report of (await peer.getStats()).values())
-        if (report.type === "inbound-rtp" && (report.framesDecoded > 0 || report.totalAudioEnergy > 0))
+        // Sound that nobody listens to is not decoded.
+        if (report.type === "inbound-rtp" && (report.framesDecoded > 0 || (report.kind === "audio" && report.packetsReceived > 20)))
           kinds.add(report.kind);
       if (kinds.has("audio") && kinds.has("video")) break;
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -2,11 +2,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Capture, octetsAt } from "../support/js/capture.mjs";
+import { until } from "../support/js/deadline.mjs";
 import { Relay } from "../support/js/relay.mjs";
 import { Browser, PageServer } from "./browser.mjs";
 import { Call, refusal } from "./call.mjs";
 
-const LIMIT_OCTETS = 12_000_000;
+const FIRST_LIMIT_OCTETS = 100_000_000;
+const LEFT_OCTETS = 8_000_000; // for the call that is cut
+const FRAMING = 1.07;
+// Less than the relay holds for a client on TCP: faster, and what does not fit is dropped, as UDP may be.
+const WINDOW_OCTETS = 16_000;
 const SENT_OCTETS = 1_500_000;
 const PACKET_OCTETS_MAX = 1500;
 const REQUEST = { cspID: "acme", mediaType: "data", clientName: "alice" };
@@ -34,7 +39,7 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
 
     before(async () => {
       pages = await PageServer.start();
-      relay = await Relay.start({ csps: csps(pages.origin, LIMIT_OCTETS), transports: [transport] });
+      relay = await Relay.start({ csps: csps(pages.origin, FIRST_LIMIT_OCTETS), transports: [transport] });
       browser = await Browser.open(relay);
       page = await browser.page(`${pages.origin}/#${encodeURIComponent(relay.baseUrl)}`);
       await page.waitForFunction(() => window.harness !== undefined);
@@ -45,10 +50,10 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
       await relay?.stop({ keep: !healthy });
     });
 
-    test("carries a data channel, sound and pictures, and its octets are those of a packet capture", async () => {
-      const capture = await Capture.start();
+    test("carries a data channel, sound and pictures, and its octets are those of a packet capture", async (t) => {
+      const capture = await Capture.start(t);
       const call = await Call.make(page, "counted", REQUEST, { media: true });
-      assert.equal(await call.ask("send", SENT_OCTETS), true);
+      assert.equal(await call.ask("send", SENT_OCTETS, WINDOW_OCTETS), true);
       await call.ask("mediaArrives");
       for (const path of await call.ask("paths")) {
         assert.equal(path.local, "relay");
@@ -75,11 +80,20 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
       await call.ask("close");
     });
 
-    test("is cut at the quota, is told so within a second, and calls again when there is quota", async () => {
-      const capture = await Capture.start();
+    test("is cut at the quota, is told so within a second, and calls again when there is quota", async (t) => {
+      const capture = await Capture.start(t);
+      const { used_octets: usedBefore } = await relay.usage("acme", "data");
+      const limit = usedBefore + LEFT_OCTETS;
+      await relay.writeCsps(csps(pages.origin, limit));
+      await until(5000, "the new limit", async () => (await relay.usage("acme", "data")).limit_octets === limit);
+
       const call = await Call.make(page, "cut", REQUEST);
       const before = relay.records().length;
-      assert.equal(await call.ask("send", LIMIT_OCTETS), false);
+      // Each octet is charged at both ends, with what SCTP and DTLS put around it.
+      const toEightySevenPercent = Math.floor((0.87 * limit - usedBefore) / 2 / FRAMING);
+      assert.equal(await call.ask("send", toEightySevenPercent, WINDOW_OCTETS), true);
+      assert.equal((await call.ask("heard", "a", "threshold")).percent, 80);
+      assert.equal(await call.ask("send", limit), false);
       const cuts = { a: await call.ask("heard", "a", "cut"), b: await call.ask("heard", "b", "cut") };
 
       const records = (await relay.recordsOf("acme", before + 2)).slice(before);
@@ -90,8 +104,9 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
         const late = cut.heardMs - Date.parse(record.end);
         assert.ok(late <= 1000, `the page heard of the cut ${late} ms after it`);
       }
+      // Of those that are passed at once only the highest is told.
       const thresholds = (await call.ask("events", "a")).filter(({ event }) => event === "threshold");
-      assert.deepEqual(thresholds.map(({ percent }) => percent), [80, 95, 100]);
+      assert.match(thresholds.map(({ percent }) => percent).join(), /^80,(95,)?100$/);
 
       const packets = await capture.stop();
       for (const port of call.ports) {
@@ -103,17 +118,17 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
       }
       const { used_octets: used, exhausted } = await relay.usage("acme", "data");
       assert.equal(used, sum(relay.records()));
-      assert.ok(used <= LIMIT_OCTETS && used > LIMIT_OCTETS - 2 * PACKET_OCTETS_MAX, `${used} octets`);
+      assert.ok(used <= limit && used > limit - 2 * PACKET_OCTETS_MAX, `${used} octets`);
       assert.equal(exhausted, true);
 
       const refused = await refusal(page, REQUEST);
       assert.deepEqual(refused, {
         name: "QuotaExceededError", quota: true, known: true, type: "quota-exceeded", status: 403,
-        cspID: "acme", mediaType: "data", limitOctets: LIMIT_OCTETS, usedOctets: used, periodEnd: null,
+        cspID: "acme", mediaType: "data", limitOctets: limit, usedOctets: used, periodEnd: null,
       });
       await call.ask("failed");
 
-      await relay.writeCsps(csps(pages.origin, 10 * LIMIT_OCTETS));
+      await relay.writeCsps(csps(pages.origin, FIRST_LIMIT_OCTETS));
       await call.ask("heard", "a", "restored");
       await call.ask("close");
       const again = await Call.make(page, "again", REQUEST);

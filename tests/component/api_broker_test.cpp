@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "fake_relay.h"
 #include "api_client.h"
+#include "fake_relay.h"
 
 using testing::eventually;
 using testing::FakeAllocation;
@@ -97,7 +97,7 @@ TEST_CASE("admin routes of a running broker are answered by its own thread", "[a
 
   const auto issued =
       api_client::post(url + "/v1/iceServers", with_key,
-                      R"({"cspID":"acme","mediaType":"data","clientName":"alice"})");
+                       R"({"cspID":"acme","mediaType":"data","clientName":"alice"})");
   REQUIRE(issued.status == 200);
   const Json credentials = Json::parse(issued.body);
   FakeRelay relay(running.broker(), running.host, 0);
@@ -117,6 +117,10 @@ TEST_CASE("admin routes of a running broker are answered by its own thread", "[a
   REQUIRE(eventually([&] {
     return api_client::get(url + "/v1/getTurnCredentials?clientID=" + client_id).status == 403;
   }));
+  CHECK(api_client::get(url + "/v1/events?clientID=" + client_id).status == 403);
+  CHECK(api_client::get(url + "/v1/events?clientID=tb1.x").status == 403);
+  CHECK(api_client::get(url + "/v1/events").status == 401);
+  CHECK(api_client::get(url + "/v1/events", {{"Authorization", "Bearer wrong"}}).status == 401);
   relay.close(allocation, TURN_CLOSE_REVOKED);
   FakeAllocation refused;
   CHECK(relay.allocate(credentials["username"], credentials["password"], refused) == 401);

@@ -63,6 +63,38 @@ TEST_CASE("an account relays its volume to the last packet that fits and is then
         sent);
 }
 
+TEST_CASE("a stream's piece that does not fit whole exhausts nothing while an octet is left") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  const auto goes_through = [&](std::uint64_t octets) {
+    return eventually([&] {
+      relay.tick();
+      return relay.relay(allocation, TURN_CLIENT_TO_PEER, octets, 1);
+    });
+  };
+  for (int i = 0; i < 999; ++i) REQUIRE(goes_through(1'000));
+  REQUIRE(goes_through(424));
+
+  // The broker has seen it when it asks to be told again: many times, as it may be between two of them.
+  for (int i = 0; i < 300; ++i) {
+    REQUIRE_FALSE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 16'384, 1));
+    relay.tick();
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  CHECK_FALSE(running.host.cancelled(allocation.id));
+  CHECK(goes_through(512));
+  CHECK(goes_through(64));
+  CHECK(received(allocation) == 1'000'000);
+  CHECK_FALSE(running.host.cancelled(allocation.id));
+
+  REQUIRE_FALSE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 16'384, 1));
+  CHECK(eventually([&] { return running.host.cancelled(allocation.id).has_value(); }));
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+}
+
 TEST_CASE("many allocations on many threads never exceed the volume and strand almost nothing") {
   const auto seed = Catch::rngSeed();
   CAPTURE(seed);

@@ -116,7 +116,8 @@ int FakeRelay::allocate(const std::string& username, const std::string& password
   return 0;
 }
 
-bool FakeRelay::relay(FakeAllocation& allocation, turn_direction direction, std::uint64_t octets) {
+bool FakeRelay::relay(FakeAllocation& allocation, turn_direction direction, std::uint64_t octets,
+                      std::uint64_t useful_octets) {
   const auto amount = static_cast<std::int64_t>(octets);
   for (int tries = 0; tries < 4; ++tries) {
     turn_meter& meter = *allocation.meter;
@@ -134,6 +135,7 @@ bool FakeRelay::relay(FakeAllocation& allocation, turn_direction direction, std:
     wanted.size = sizeof wanted;
     wanted.direction = direction;
     wanted.needed_octets = octets;
+    wanted.useful_octets = useful_octets == 0 ? octets : useful_octets;
     wanted.allocation = {sizeof wanted.allocation, thread_, allocation.id, 0, allocation.meter};
     turn_credit_answer answer{sizeof answer, 0, allocation.meter};
     const auto verdict = broker_.relay_side().credit_wanted(wanted, answer);

@@ -81,8 +81,10 @@ class FakeRelay {
   /// What coturn would answer to an Allocate: 0, or a STUN error code.
   int allocate(const std::string& username, const std::string& password, FakeAllocation& out,
                bool by_plugin = true);
-  /// One packet; false when it was not relayed.
-  bool relay(FakeAllocation& allocation, turn_direction direction, std::uint64_t octets);
+  /// One packet, or a piece of a stream of which `useful_octets` would be of use too; false when it
+  /// was not relayed.
+  bool relay(FakeAllocation& allocation, turn_direction direction, std::uint64_t octets,
+             std::uint64_t useful_octets = 0);
   void close(FakeAllocation& allocation, turn_close_reason reason);
   void tick() { broker_.snapshots().quiescent(thread_); }
 

@@ -7,8 +7,8 @@
 
 using broker::AcceptedUser;
 using broker::check_username;
-using broker::credentials_for;
 using broker::Config;
+using broker::credentials_for;
 using broker::ForeignUser;
 using broker::issue_client_id;
 using broker::issue_credentials;

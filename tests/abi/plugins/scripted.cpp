@@ -319,7 +319,12 @@ turn_credit_verdict credit_wanted(const turn_credit_request* in, turn_credit_ans
     if (how == "swap") out->meter = new_meter(number("swap_credit", 1000));
     return TURN_CREDIT_GRANTED;
   }
-  if (how == "grant" && grants_left > 0) {
+  if (how == "swap_later" || how == "swap_exhausted") {
+    out->meter = new_meter(number("swap_credit", 1000));
+    return how == "swap_later" ? TURN_CREDIT_LATER : TURN_CREDIT_EXHAUSTED;
+  }
+  if (how.rfind("grant", 0) == 0 && grants_left > 0) {
+    if (how == "grant_null") out->meter = nullptr;
     --grants_left;
     record(R"({"event":"credit_wanted","needed":%llu})",
            static_cast<unsigned long long>(in->needed_octets));

@@ -16,8 +16,10 @@ export class Capture {
   #chunks = [];
   #marks = createSocket("udp4");
 
-  static async start() {
+  /** Until stopped, or until the test `t` is over. */
+  static async start(t) {
     const capture = new Capture();
+    t.after(() => capture.#end());
     // Enough of each packet for its headers and for what an ICMP message quotes.
     capture.child = new Child(
       "tcpdump",
@@ -41,11 +43,15 @@ export class Capture {
     await until(10_000, "the capture's last packet", () =>
       this.packets().some((packet) => packet.from === port && packet.to === port),
     );
-    this.#marks.close();
     await this.child.stop("SIGINT");
     if (!/\b0 packets dropped by kernel/.test(this.child.output))
       throw new Error(`tcpdump lost packets:\n${this.child.output}`);
     return this.packets();
+  }
+
+  #end() {
+    this.#marks.close();
+    this.child.process.kill("SIGKILL");
   }
 
   /** [{from, to, octets, unreachable}]: ports; octets of payload. */

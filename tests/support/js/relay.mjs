@@ -13,6 +13,7 @@ import { until } from "./deadline.mjs";
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../../..");
 export const build = process.env.TURNBROKER_BUILD ?? path.join(root, "build");
 export const host = "127.0.0.1";
+const SECRET = 'secret = "broker-secret-0123456789"';
 
 /** A port that neither UDP nor TCP uses: the system's choice. */
 export async function freePort() {
@@ -42,11 +43,12 @@ async function writeWhole(file, text) {
 export class Relay {
   /**
    * @param {{csps: string, transports?: ("udp" | "tcp" | "tls")[], http?: string, broker?: string,
-   *          args?: string[], urls?: string[]}} options csps, broker, http: lines of TOML
+   *          secret?: string, args?: string[], urls?: string[]}} options
+   *          csps, broker, secret, http: lines of TOML
    */
   static async start(options) {
     const relay = new Relay();
-    relay.options = { transports: ["udp", "tcp", "tls"], http: "", broker: "", args: [], ...options };
+    relay.options = { transports: ["udp", "tcp", "tls"], http: "", broker: "", args: [], secret: SECRET, ...options };
     relay.directory = await mkdtemp(path.join(tmpdir(), "turnbroker-js-"));
     [relay.port, relay.tlsPort, relay.httpPort] = [await freePort(), await freePort(), await freePort()];
     await relay.makeCertificate();
@@ -76,7 +78,7 @@ export class Relay {
   config() {
     return `[broker]
 realm = "relay.test"
-secret = "broker-secret-0123456789"
+${this.options.secret}
 state_dir = ${JSON.stringify(this.file("state"))}
 include = "csps.toml"
 ${this.options.broker}
