@@ -1,11 +1,12 @@
 """Whether relaying notices that the HTTP API is flooded: throughput with and without the flood.
 
 The relay thread has a core of its own. Where there are four cores, so have the API's thread, the load
-and the flood; where there are fewer, the load goes before the API and the flood on those that are left.
+and the flood; where there are fewer, the API and the flood get what the load leaves of its core.
 """
 import os
 import pathlib
 import random
+import signal
 import statistics
 import subprocess
 
@@ -17,6 +18,8 @@ from subjects import Failed, note
 
 FLOOD_CONNECTIONS = 512
 PROBE_S = 0.5
+NICEST = 19
+FLOOD_S_MAX = 600
 
 GOALS = {"throughput_ratio_flooded": {"min": 0.97}}
 
@@ -70,23 +73,28 @@ def spread(server, subject):
     if len(cores) >= 4:
         os.sched_setaffinity(api_thread, {cores[1]})
         return ("taskset", "-c", str(cores[2])), ("taskset", "-c", str(cores[3]))
-    note(f"{len(cores)} cores: the load has priority over the API and the flood, which share its core")
+    note(f"{len(cores)} cores: the API and the flood get what the load leaves of its core")
+    os.setpriority(os.PRIO_PROCESS, api_thread, NICEST)
     pin = ("taskset", "-c", str(cores[-1]))
-    return (*pin, "chrt", "--rr", "1"), pin
+    return pin, (*pin, "nice", "-n", str(NICEST))
 
 
 class Flood:
     """Asks on all the API's connections, one request after another, for the time of the `with`."""
 
-    def __init__(self, url, seconds, prefix):
-        self.command = api.wrk_command(url, seconds, FLOOD_CONNECTIONS, prefix)
+    def __init__(self, url, prefix):
+        self.command = api.wrk_command(url, FLOOD_S_MAX, FLOOD_CONNECTIONS, prefix)
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True,
                                         preexec_fn=relay.die_with_parent)
         return self
 
-    def requests_per_s(self):
+    def end(self):
+        """requests per second"""
+        if self.process.poll() is not None:
+            raise Failed("the flood ended before the measurement")
+        self.process.send_signal(signal.SIGINT)
         report = api.report_of(self.process.communicate(timeout=120)[0])
         return report["requests"] * 1e6 / report["duration_us"]
 
@@ -111,12 +119,9 @@ def measure(options):
                 if name == "quiet":
                     rates[name].append(relaying(subject, server, options.seconds, load_pin))
                     continue
-                # Longer than the load, with its start and its warm-up.
-                with Flood(subject.url(), options.seconds * 1.5 + 2, flood_pin) as flood:
+                with Flood(subject.url(), flood_pin) as flood:
                     rates[name].append(relaying(subject, server, options.seconds, load_pin))
-                    if flood.process.poll() is not None:
-                        raise Failed("the flood ended before the measurement")
-                    asked.append(flood.requests_per_s())
+                    asked.append(flood.end())
             note(f"round {number + 1}: quiet {rates['quiet'][-1]:,.0f} packets/s, flooded "
                  f"{rates['flooded'][-1]:,.0f} packets/s at {asked[-1]:,.0f} requests/s")
     return {
