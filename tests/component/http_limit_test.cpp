@@ -1,4 +1,6 @@
 // Every bound of the HTTP server, over real sockets.
+#include <sys/resource.h>
+
 #include <fstream>
 
 #include "http_fixture.h"
@@ -31,6 +33,18 @@ void check_problem(const std::string& answer, int status) {
   CHECK_THAT(answer,
              Contains("Content-Length: " + std::to_string(answer.size() - head - 4) + "\r\n"));
 }
+
+/// Puts the bound of open files back when the test ends.
+class FileLimitRestored {
+ public:
+  explicit FileLimitRestored(const rlimit& files) : files_(files) {}
+  ~FileLimitRestored() { ::setrlimit(RLIMIT_NOFILE, &files_); }
+  FileLimitRestored(const FileLimitRestored&) = delete;
+  FileLimitRestored& operator=(const FileLimitRestored&) = delete;
+
+ private:
+  rlimit files_;
+};
 
 std::size_t resident_octets() {
   std::ifstream file("/proc/self/statm");
@@ -229,7 +243,7 @@ TEST_CASE("limits that change count for the connections that come", "[http]") {
   CHECK_THAT(get(served.port(), "/hello", "127.0.0.2"), StartsWith("HTTP/1.1 200"));
 }
 
-TEST_CASE("a thousand idle connections cost little, and go", "[http]") {
+TEST_CASE("hundreds of idle connections cost little, and go", "[http]") {
   Limits limits = with_time(1500);
   limits.connections_max = 1100;
   const Served served(limits);
@@ -242,6 +256,36 @@ TEST_CASE("a thousand idle connections cost little, and go", "[http]") {
   CHECK(idle.front().receive_until_closed().empty());
   CHECK(idle.back().receive_until_closed().empty());
   served.check_it_still_answers();
+}
+
+TEST_CASE("ten thousand idle connections of one address hinder nobody else", "[http]") {
+  constexpr int count = 10'000;
+  rlimit files{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+  REQUIRE(files.rlim_max > count + 2'000);
+  const FileLimitRestored restored(files);
+  rlimit more = files;
+  more.rlim_cur = files.rlim_max;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &more) == 0);
+
+  Limits limits;
+  limits.connections_max = 1'024;
+  limits.connections_per_address = 64;
+  const Served served(limits);
+  served.check_it_still_answers();
+  const std::size_t before = resident_octets();
+  std::vector<Client> idle;
+  idle.reserve(count);
+  for (int i = 0; i < count; ++i) {
+    idle.emplace_back(served.port(), "127.0.0.2");
+    if (i % 1'000 == 999)
+      REQUIRE_THAT(get(served.port(), "/hello", "127.0.0.3"), StartsWith("HTTP/1.1 200"));
+  }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep what was freed
+  CHECK(resident_octets() < before + 16'000'000);
+#else
+  CHECK(before != 0);
+#endif
 }
 
 TEST_CASE("paths and texts that are odd are taken as they are", "[http]") {
