@@ -95,6 +95,9 @@ class Loader {
                      "in an included file; allowed: only [csp.*] tables");
     read_csps(ConfigTable(load_, path, *tree, "", {"csp"}), config_.csps, places_);
   }
+    // Cut off on its way to the disk, it would take its CSPs out of service.
+    if (config_.csps.size() == before)
+      load_.report({path, 0, "csp"}, "nothing; allowed: at least one table [csp.ID]");
 
   /// What concerns more than one table.
   void check_whole(const ConfigTable& root) {

@@ -15,7 +15,8 @@
 //   credential_ttl    of issued credentials, "60s" .. "365d"
 //   state_dir         where the broker keeps its files
 //   control_socket    Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
-//   include           pattern or array of patterns of files with more [csp.*] tables, and nothing else
+//   include           pattern or array of patterns of files with more [csp.*] tables, at least one
+//                     in each, and nothing else
 //   [broker.store]    path
 //   [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
 //   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)
