@@ -43,7 +43,7 @@
 //   name              for people, 1 .. 256 octets
 //   secret, secrets, secret_file, secrets_files    as above; for credentials the CSP mints itself
 //   api_key, api_keys, api_key_file, api_keys_files    alike; for its back ends. No two CSPs have one in
-//                     common
+//                     common, and none is an admin token
 //   allowed_origins   array of at most 64 origins of its web apps, such as "https://app.example", or "*"
 //   [csp.ID.webhook]  url (http: or https:), and secret, secrets, secret_file or secrets_files to sign with
 //   [csp.ID.quota.MEDIA]  MEDIA is audio, video or data; a CSP needs at least one
