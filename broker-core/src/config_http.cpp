@@ -44,17 +44,23 @@ std::vector<std::string> read_listen(const ConfigTable& table, std::string_view 
   return checked(table, items, check_listen_address);
 }
 
-/// The path of a PEM file. Its content is not kept, only joined to what `digest` tells apart.
-std::string read_pem_path(const ConfigTable& table, std::string_view key, std::string& digest) {
+/// The path of a PEM file. Its content is not kept, only joined to what `http.tls_digest` tells apart.
+/// One that cannot be read is no problem of the whole configuration: `http.tls_problem` says so.
+std::string read_pem_path(const ConfigTable& table, std::string_view key, HttpConfig& http) {
   constexpr std::string_view allowed = "a readable PEM file";
   const auto path = table.text(key, allowed, path_octets_max);
-  if (!path) return {};
+  ConfigLoad& load = table.load();
+  if (!path || load.problem) return {};
   std::string full_path = beside(table.file(), *path);
-  const auto content = read_config_text(table.load(), full_path, table.place(key), allowed);
-  if (!content) return full_path;
+  const auto content = read_config_text(load, full_path, table.place(key), allowed);
+  if (!content) {
+    if (http.tls_problem.empty() && load.problem) http.tls_problem = load.problem->message;
+    load.problem.reset();
+    return full_path;
+  }
   // A MAC with a fixed key is a digest; nobody but the process itself sees it.
   if (const auto mac = hmac_sha256("tls file", content->reveal()))
-    digest += base64_encode({mac->data(), mac->size()});
+    http.tls_digest += base64_encode({mac->data(), mac->size()});
   return full_path;
 }
 
@@ -69,8 +75,8 @@ HttpConfig read_http(const ConfigTable& broker_table) {
   if (!table) return http;
   http.listen = read_listen(*table, "listen");
   http.listen_tls = read_listen(*table, "listen_tls");
-  http.certificate = read_pem_path(*table, "certificate", http.tls_digest);
-  http.private_key = read_pem_path(*table, "private_key", http.tls_digest);
+  http.certificate = read_pem_path(*table, "certificate", http);
+  http.private_key = read_pem_path(*table, "private_key", http);
   for (const std::string_view key : {"certificate", "private_key"})
     if (!http.listen_tls.empty() && table->find(key) == nullptr)
       table->report_missing(key, "a readable PEM file, since listen_tls is given");

@@ -93,7 +93,9 @@ broker::Status ApiServer::use_certificate(const broker::HttpConfig& config) {
 void ApiServer::apply(const broker::HttpConfig& config) {
   server_->set_limits(limits_of(config));
   const bool over_tls = !tls_shown_.empty();
-  if (!over_tls || config.certificate.empty() || name_of_certificate(config) == tls_shown_) return;
+  if (!over_tls || config.certificate.empty() || !config.tls_problem.empty() ||
+      name_of_certificate(config) == tls_shown_)
+    return;
   // Two files are seldom written at the same moment: what does not fit together is not used.
   if (auto status = use_certificate(config); !status)
     host_.error("HTTP API: {}; the earlier certificate stays", status.error().message);

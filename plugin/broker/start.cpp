@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "api/usable_config.h"
 #include "broker/broker.h"
 #include "broker/recovery.h"
 #include "records/recorded.h"
@@ -47,7 +48,7 @@ Broker::~Broker() {
 broker::Status Broker::load(const std::string& config_file) {
   if (config_file.empty())
     return broker::Error{"no configuration file is named (--plugin-config=FILE)"};
-  auto loaded = broker::load_config(config_file, real_config_files());
+  auto loaded = load_usable_config(config_file);
   if (!loaded) return loaded.error();
   config_file_ = config_file;
   config_ = std::make_shared<const broker::Config>(std::move(loaded).value());

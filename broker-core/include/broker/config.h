@@ -27,7 +27,8 @@
 //                     the system's choice
 //   listen_tls        alike, with TLS; needs certificate and private_key
 //   certificate       PEM file with the chain
-//   private_key       PEM file
+//   private_key       PEM file. Either may be unreadable when the configuration is loaded again: then the
+//                     certificate in use stays
 //   admin_token       of the admin routes, 16 .. 1024 octets; none of them answers without one. Also
 //                     admin_tokens, admin_token_file and admin_tokens_files, as with secrets
 //   trusted_proxies   array of at most 64 addresses; from them alone X-Forwarded-For and X-Forwarded-Proto
@@ -149,6 +150,8 @@ struct HttpConfig {
   std::string private_key;              ///< PEM file
   std::string tls_digest;  ///< of what the two files hold: another one after either has changed
   std::vector<Secret> admin_tokens;  ///< any of them; without one the admin routes refuse all
+  std::string
+      tls_problem;  ///< why one of the two cannot be read, as of load_config; empty: both can
   std::vector<std::string> trusted_proxies;  ///< as inet_ntop(3) writes them
   std::uint32_t connections_max = 1024;      ///< at once
   std::uint32_t connections_per_address = 64;
@@ -203,7 +206,7 @@ struct ConfigFiles {
 /// Reads the file and what it includes. The error is one line of the form
 /// "FILE:LINE: KEY: what was found; allowed: what is". TOML that cannot be parsed has no KEY, and a
 /// file that cannot be read no LINE. No message holds a secret. Relative paths are relative to the
-/// file they stand in. Never throws.
+/// file they stand in. A PEM file that cannot be read is no error: HttpConfig::tls_problem. Never throws.
 [[nodiscard]] Result<Config> load_config(const std::string& path, const ConfigFiles& files);
 
 /// Settings that cannot change without a restart and differ between the two, by their full name
