@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t name_octets_max = 300;
 constexpr std::uint32_t connections_bound = 65'536;
+constexpr std::uint32_t watchers_bound = 65'536;
 constexpr std::uint32_t requests_bound = 1'000'000;
 
 /// Texts that `check` turns into a Result<std::string>, whose error says "found; allowed: ...".
@@ -48,8 +49,8 @@ std::vector<std::string> read_listen(const ConfigTable& table, std::string_view 
 /// One that cannot be read is no problem of the whole configuration: `http.tls_problem` says so.
 std::string read_pem_path(const ConfigTable& table, std::string_view key, HttpConfig& http) {
   constexpr std::string_view allowed = "a readable PEM file";
-  const auto path = table.text(key, allowed, path_octets_max);
   ConfigLoad& load = table.load();
+  const auto path = table.text(key, allowed, path_octets_max);
   if (!path || load.problem) return {};
   std::string full_path = beside(table.file(), *path);
   const auto content = read_config_text(load, full_path, table.place(key), allowed);
@@ -71,7 +72,8 @@ HttpConfig read_http(const ConfigTable& broker_table) {
   const auto table = broker_table.table(
       "http", {"listen", "listen_tls", "certificate", "private_key", "admin_token", "admin_tokens",
                "admin_token_file", "admin_tokens_files", "trusted_proxies", "connections_max",
-               "connections_per_address", "requests_per_address", "requests_per_csp", "example"});
+               "connections_per_address", "requests_per_address", "requests_per_csp",
+               "watchers_max", "watchers_per_address", "example"});
   if (!table) return http;
   http.listen = read_listen(*table, "listen");
   http.listen_tls = read_listen(*table, "listen_tls");
@@ -91,6 +93,8 @@ HttpConfig read_http(const ConfigTable& broker_table) {
   table->integer("connections_per_address", http.connections_per_address, 1, connections_bound);
   table->integer("requests_per_address", http.requests_per_address, 1, requests_bound);
   table->integer("requests_per_csp", http.requests_per_csp, 1, requests_bound);
+  table->integer("watchers_max", http.watchers_max, 1, watchers_bound);
+  table->integer("watchers_per_address", http.watchers_per_address, 1, watchers_bound);
   table->boolean("example", http.example);
   return http;
 }

@@ -36,6 +36,7 @@
 //   connections_max, connections_per_address      at once, 1 .. 65'536
 //   requests_per_address, requests_per_csp        a second in the mean, 1 .. 1'000'000; four times that
 //                     at once
+//   watchers_max, watchers_per_address            of events, at once, 1 .. 65'536; each is a connection, too
 //   example           true: serves /call.html
 //   [relay]
 //   id                of this relay in the ledger and in client ids
@@ -149,15 +150,17 @@ struct HttpConfig {
   std::string certificate;              ///< PEM file, the chain; needed for listen_tls
   std::string private_key;              ///< PEM file
   std::string tls_digest;  ///< of what the two files hold: another one after either has changed
-  std::vector<Secret> admin_tokens;  ///< any of them; without one the admin routes refuse all
   std::string
       tls_problem;  ///< why one of the two cannot be read, as of load_config; empty: both can
+  std::vector<Secret> admin_tokens;  ///< any of them; without one the admin routes refuse all
   std::vector<std::string> trusted_proxies;  ///< as inet_ntop(3) writes them
   std::uint32_t connections_max = 1024;      ///< at once
   std::uint32_t connections_per_address = 64;
   std::uint32_t requests_per_address = 10;  ///< a second, in the mean; a burst is 4 times that
   std::uint32_t requests_per_csp = 200;     ///< alike
-  bool example = false;                     ///< serves /call.html
+  std::uint32_t watchers_max = 1024;        ///< of events, at once
+  std::uint32_t watchers_per_address = 64;
+  bool example = false;  ///< serves /call.html
   friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
 };
 
