@@ -93,7 +93,11 @@ class Loader {
       if (entry.key == "broker" || entry.key == "relay")
         load_.report({path, entry.line, entry.key},
                      "in an included file; allowed: only [csp.*] tables");
+    const std::size_t before = config_.csps.size();
     read_csps(ConfigTable(load_, path, *tree, "", {"csp"}), config_.csps, places_);
+    // Cut off on its way to the disk, it would take its CSPs out of service.
+    if (config_.csps.size() == before)
+      load_.report({path, 0, "csp"}, "nothing; allowed: at least one table [csp.ID]");
   }
 
   /// What concerns more than one table.
@@ -123,16 +127,19 @@ class Loader {
     }
   }
 
-  /// A key names its CSP (the TURN REST API has no other name for it).
+  /// A key names its CSP (the TURN REST API has no other name for it), and makes nobody an admin.
   void check_api_keys() {
     std::map<std::string_view, const Csp*> owners;
+    for (const Secret& token : config_.http.admin_tokens) owners.emplace(token.reveal(), nullptr);
     for (const auto& [id, csp] : config_.csps)
       for (const Secret& key : csp.api_keys)
         if (const auto [owner, added] = owners.emplace(key.reveal(), &csp);
             !added && owner->second != &csp)
-          load_.report(places_.find(id)->second, "an API key that CSP " +
-                                                     quoted(owner->second->id) +
-                                                     " has too; allowed: keys of its own");
+          load_.report(places_.find(id)->second,
+                       owner->second == nullptr
+                           ? "an API key that is an admin token, too; allowed: keys of its own"
+                           : "an API key that CSP " + quoted(owner->second->id) +
+                                 " has too; allowed: keys of its own");
   }
 
   void check_default_csp(const ConfigTable& broker) {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t name_octets_max = 300;
 constexpr std::uint32_t connections_bound = 65'536;
+constexpr std::uint32_t watchers_bound = 65'536;
 constexpr std::uint32_t requests_bound = 1'000'000;
 
 /// Texts that `check` turns into a Result<std::string>, whose error says "found; allowed: ...".
@@ -44,17 +45,23 @@ std::vector<std::string> read_listen(const ConfigTable& table, std::string_view 
   return checked(table, items, check_listen_address);
 }
 
-/// The path of a PEM file. Its content is not kept, only joined to what `digest` tells apart.
-std::string read_pem_path(const ConfigTable& table, std::string_view key, std::string& digest) {
+/// The path of a PEM file. Its content is not kept, only joined to what `http.tls_digest` tells apart.
+/// One that cannot be read is no problem of the whole configuration: `http.tls_problem` says so.
+std::string read_pem_path(const ConfigTable& table, std::string_view key, HttpConfig& http) {
   constexpr std::string_view allowed = "a readable PEM file";
+  ConfigLoad& load = table.load();
   const auto path = table.text(key, allowed, path_octets_max);
-  if (!path) return {};
+  if (!path || load.problem) return {};
   std::string full_path = beside(table.file(), *path);
-  const auto content = read_config_text(table.load(), full_path, table.place(key), allowed);
-  if (!content) return full_path;
+  const auto content = read_config_text(load, full_path, table.place(key), allowed);
+  if (!content) {
+    if (http.tls_problem.empty() && load.problem) http.tls_problem = load.problem->message;
+    load.problem.reset();
+    return full_path;
+  }
   // A MAC with a fixed key is a digest; nobody but the process itself sees it.
   if (const auto mac = hmac_sha256("tls file", content->reveal()))
-    digest += base64_encode({mac->data(), mac->size()});
+    http.tls_digest += base64_encode({mac->data(), mac->size()});
   return full_path;
 }
 
@@ -65,12 +72,13 @@ HttpConfig read_http(const ConfigTable& broker_table) {
   const auto table = broker_table.table(
       "http", {"listen", "listen_tls", "certificate", "private_key", "admin_token", "admin_tokens",
                "admin_token_file", "admin_tokens_files", "trusted_proxies", "connections_max",
-               "connections_per_address", "requests_per_address", "requests_per_csp", "example"});
+               "connections_per_address", "requests_per_address", "requests_per_csp",
+               "watchers_max", "watchers_per_address", "example"});
   if (!table) return http;
   http.listen = read_listen(*table, "listen");
   http.listen_tls = read_listen(*table, "listen_tls");
-  http.certificate = read_pem_path(*table, "certificate", http.tls_digest);
-  http.private_key = read_pem_path(*table, "private_key", http.tls_digest);
+  http.certificate = read_pem_path(*table, "certificate", http);
+  http.private_key = read_pem_path(*table, "private_key", http);
   for (const std::string_view key : {"certificate", "private_key"})
     if (!http.listen_tls.empty() && table->find(key) == nullptr)
       table->report_missing(key, "a readable PEM file, since listen_tls is given");
@@ -85,6 +93,8 @@ HttpConfig read_http(const ConfigTable& broker_table) {
   table->integer("connections_per_address", http.connections_per_address, 1, connections_bound);
   table->integer("requests_per_address", http.requests_per_address, 1, requests_bound);
   table->integer("requests_per_csp", http.requests_per_csp, 1, requests_bound);
+  table->integer("watchers_max", http.watchers_max, 1, watchers_bound);
+  table->integer("watchers_per_address", http.watchers_per_address, 1, watchers_bound);
   table->boolean("example", http.example);
   return http;
 }

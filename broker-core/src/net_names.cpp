@@ -148,16 +148,23 @@ Result<std::string> check_origin(std::string_view text) {
 }
 
 Result<std::string> check_http_url(std::string_view text) {
+  const auto refuse = [](const std::string& what) {
+    return Error{what +
+                 "; allowed: http://HOST[:PORT][/PATH] or https://..., in ASCII, without user "
+                 "information and without a fragment"};
+  };
   std::string_view rest = text;
-  const bool scheme = rest.starts_with("http://") || rest.starts_with("https://");
-  if (scheme) rest.remove_prefix(rest.find("://") + 3);
-  const auto authority = split_authority(rest.substr(0, rest.find_first_of("/?#")));
-  const bool plain = std::all_of(text.begin(), text.end(),
-                                 [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
-  if (scheme && plain && authority && is_valid(*authority)) return std::string(text);
-  return Error{quoted(text) +
-               "; allowed: http://HOST[:PORT][/PATH] or https://..., in ASCII, "
-               "without a fragment"};
+  if (!rest.starts_with("http://") && !rest.starts_with("https://"))
+    return refuse("neither http:// nor https://");
+  rest.remove_prefix(rest.find("://") + 3);
+  if (!std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; }))
+    return refuse("a blank, a control character, or not in ASCII");
+  if (text.find('#') != std::string_view::npos) return refuse("a fragment");
+  rest = rest.substr(0, rest.find_first_of("/?"));
+  if (rest.find('@') != std::string_view::npos) return refuse("user information");
+  const auto authority = split_authority(rest);
+  if (!authority || !is_valid(*authority)) return refuse("a wrong host or port");
+  return std::string(text);
 }
 
 }  // namespace broker

@@ -28,7 +28,8 @@ inline constexpr std::string_view listen_address_allowed =
 /// As a browser sends it (RFC 6454, section 6.2): scheme://host or scheme://host:port in lower
 /// case, without the scheme's own port. Or "*".
 [[nodiscard]] Result<std::string> check_origin(std::string_view text);
-/// http: or https:, a host, and at most a port, a path and a query; no user information.
+/// http: or https:, a host, and at most a port, a path and a query; no user information. The error
+/// shows nothing of the text, which may hold credentials.
 [[nodiscard]] Result<std::string> check_http_url(std::string_view text);
 
 }  // namespace broker

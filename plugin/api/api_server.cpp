@@ -19,7 +19,7 @@ http::Limits limits_of(const broker::HttpConfig& config) {
   limits.connections_max = config.connections_max;
   limits.connections_excess_max = excess_max;
   limits.connections_per_address = config.connections_per_address;
-  limits.streams_max = EventHubLimits{}.watchers_max;
+  limits.streams_max = config.watchers_max;
   return limits;
 }
 
@@ -35,7 +35,10 @@ ApiServer::ApiServer(const Host& host, const Clock& clock, const StandingBoard& 
       context_{.board = board, .clock = clock, .desk = desk},
       base_(::event_base_new()),
       loop_(std::make_shared<ThreadLoop>(base_.get())),
-      hub_(base_.get(), board, clock) {
+      hub_(base_.get(), board, clock, {}, [this](std::uint64_t events) {
+        host_.warning("HTTP API: {} events came faster than they could be told and are lost",
+                      events);
+      }) {
   add_api_routes(router_, context_, loop_);
   router_.add_stream("GET", "/v1/events", guarded_events(context_, hub_));
 }
@@ -43,6 +46,7 @@ ApiServer::ApiServer(const Host& host, const Clock& clock, const StandingBoard& 
 ApiServer::~ApiServer() { stop(); }
 
 broker::Status ApiServer::start(const std::shared_ptr<const broker::Config>& config) {
+  hub_.configure(*config);
   server_ = std::make_unique<http::Server>(base_.get(), router_, limits_of(config->http));
   if (!config->http.listen_tls.empty())
     if (auto status = use_certificate(config->http); !status) return status;
@@ -79,7 +83,7 @@ void ApiServer::stop() {
 }
 
 void ApiServer::configure(const std::shared_ptr<const broker::Config>& config) {
-  [[maybe_unused]] const bool posted = loop_->post([this, config] { apply(config->http); });
+  [[maybe_unused]] const bool posted = loop_->post([this, config] { apply(*config); });
 }
 
 broker::Status ApiServer::use_certificate(const broker::HttpConfig& config) {
@@ -90,10 +94,14 @@ broker::Status ApiServer::use_certificate(const broker::HttpConfig& config) {
   return broker::Nothing{};
 }
 
-void ApiServer::apply(const broker::HttpConfig& config) {
+void ApiServer::apply(const broker::Config& whole) {
+  const broker::HttpConfig& config = whole.http;
+  hub_.configure(whole);
   server_->set_limits(limits_of(config));
   const bool over_tls = !tls_shown_.empty();
-  if (!over_tls || config.certificate.empty() || name_of_certificate(config) == tls_shown_) return;
+  if (!over_tls || config.certificate.empty() || !config.tls_problem.empty() ||
+      name_of_certificate(config) == tls_shown_)
+    return;
   // Two files are seldom written at the same moment: what does not fit together is not used.
   if (auto status = use_certificate(config); !status)
     host_.error("HTTP API: {}; the earlier certificate stays", status.error().message);

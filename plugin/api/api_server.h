@@ -46,7 +46,7 @@ class ApiServer {
  private:
   [[nodiscard]] broker::Status listen(const std::vector<std::string>& addresses, bool tls);
   [[nodiscard]] broker::Status use_certificate(const broker::HttpConfig& config);
-  void apply(const broker::HttpConfig& config);
+  void apply(const broker::Config& whole);
 
   Host host_;
   ApiContext context_;

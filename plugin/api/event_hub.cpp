@@ -76,10 +76,11 @@ class EventHub::Seat {
 };
 
 EventHub::EventHub(event_base* base, const StandingBoard& board, const Clock& clock,
-                   const EventHubLimits& limits)
+                   const EventHubLimits& limits, LogLost log_lost)
     : board_(board),
       clock_(clock),
       limits_(limits),
+      log_lost_(std::move(log_lost)),
       queue_(limits.queue_max),
       ring_(random_life(), limits.ring_max),
       wake_fd_(make_wake_fd()),
@@ -102,6 +103,16 @@ EventHub::EventHub(event_base* base, const StandingBoard& board, const Clock& cl
 EventHub::~EventHub() {
   for (Member& member : watchers_)
     if (!member.writer->gone()) member.writer->close();
+}
+
+void EventHub::configure(const broker::Config& config) {
+  constexpr std::size_t queue_min = 8'192;
+  constexpr std::size_t queue_max = 131'072;  // some 50 MB
+  limits_.watchers_max = config.http.watchers_max;
+  limits_.watchers_per_address_max = config.http.watchers_per_address;
+  // And as many for what is told of accounts meanwhile.
+  queue_.set_events_max(
+      std::clamp(std::size_t{2} * config.limits.allocations_max, queue_min, queue_max));
 }
 
 void EventHub::post(const Event& event) {
@@ -163,6 +174,8 @@ bool EventHub::greet(Member& member) {
     exhausted += sse_event(*event, id);
   }
   text += exhausted;
+  // An id of an earlier life, perhaps: what has happened since it was given is not known.
+  if (!after && !member.watcher.last_event_id.empty()) text += sse_lost(0, id);
   // Sends the head of the answer in any case.
   if (text.empty()) text = sse_keep_alive;
   return write(member, text) == Wrote::yes;
@@ -180,8 +193,12 @@ bool EventHub::tell_usage(Member& member, const Event& usage) {
 }
 
 bool EventHub::catch_up(Member& member) {
-  // What the ring has dropped by now is lost to this one.
-  member.next = std::max(member.next, ring_.first());
+  if (member.next < ring_.first()) {
+    const auto lost = sse_lost(ring_.first() - member.next, ring_.id_of(ring_.first() - 1));
+    const Wrote wrote = write(member, lost);
+    if (wrote != Wrote::yes) return wrote == Wrote::no_room;
+    member.next = ring_.first();
+  }
   for (; member.next <= ring_.last(); ++member.next) {
     const Event& event = ring_.at(member.next);
     const auto client_id = sees(member.watcher.watch, event);
@@ -234,7 +251,9 @@ void EventHub::on_behind() {
 void EventHub::on_wake() {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(wake_fd_.get(), &count, sizeof count);
-  for (const Event& event : queue_.take()) {
+  const EventQueue::Batch batch = queue_.take();
+  if (batch.lost != 0) lose(batch.lost);
+  for (const Event& event : batch.events) {
     if (event.kind == EventKind::usage) {
       watchers_.remove_if([&](Member& member) { return !tell_usage(member, event); });
       continue;
@@ -246,8 +265,19 @@ void EventHub::on_wake() {
   watch_those_behind();
 }
 
+void EventHub::lose(std::uint64_t events) {
+  lost_unlogged_ += events;
+  ring_.lose(events);
+  watchers_.remove_if([&](Member& member) { return !catch_up(member); });
+}
+
 void EventHub::tick() {
   const std::int64_t now_ms = clock_.steady_ms();
+  if (lost_unlogged_ != 0 && now_ms >= next_log_ms_) {
+    if (log_lost_) log_lost_(lost_unlogged_);
+    lost_unlogged_ = 0;
+    next_log_ms_ = now_ms + limits_.log_lost_ms;
+  }
   const broker::UnixSeconds now_s = clock_.unix_ms() / 1'000;
   const auto standing = board_.get();
   const bool changed =

@@ -3,7 +3,8 @@
 //
 // A watcher first hears how its accounts stand, then what it has missed, then what happens. Many
 // allocations can be cut at once: what a connection does not take yet stays in the ring, and usage is
-// passed over, until it has caught up. A stream ends when its first client id expires or is
+// passed over, until it has caught up. Who misses events for good, since the queue or the ring did not
+// hold them, is told so by an event `lost`. A stream ends when its first client id expires or is
 // revoked, when a new configuration no longer lets it watch, and when its client does not read.
 #pragma once
 
@@ -30,12 +31,13 @@
 namespace plugin {
 
 struct EventHubLimits {
-  std::size_t watchers_max = 512;
-  std::size_t watchers_per_address_max = 16;
+  std::size_t watchers_max = 1'024;
+  std::size_t watchers_per_address_max = 64;
   std::size_t queue_max = 8'192;  ///< events from the broker thread that wait
   std::size_t ring_max = 4'096;   ///< events but usage, kept for those who come back
   std::int64_t keep_alive_ms = 15'000;
-  std::int64_t stalled_ms = 30'000;  ///< a client may leave events unread for so long
+  std::int64_t stalled_ms = 30'000;   ///< a client may leave events unread for so long
+  std::int64_t log_lost_ms = 60'000;  ///< that events were dropped is logged once in so long
 };
 
 class EventHub final : public EventSink {
@@ -44,13 +46,19 @@ class EventHub final : public EventSink {
   class Seat;
   enum class NoSeat { full, address_full };
 
-  /// All borrowed; `base` must run on one thread only. Throws std::bad_alloc, std::system_error.
+  using LogLost = std::function<void(std::uint64_t events)>;
+
+  /// All borrowed; `base` must run on one thread only. `log_lost` is called on it when events but usage
+  /// were dropped. Throws std::bad_alloc, std::system_error.
   EventHub(event_base* base, const StandingBoard& board, const Clock& clock,
-           const EventHubLimits& limits = {});
+           const EventHubLimits& limits = {}, LogLost log_lost = {});
   ~EventHub() override;
   EventHub(const EventHub&) = delete;
   EventHub& operator=(const EventHub&) = delete;
 
+  /// How many may watch, and what the queue holds: all allocations can be cut at once. Who watches
+  /// already stays.
+  void configure(const broker::Config& config);
   void post(const Event& event) override;
 
   /// A place for a watcher at `address`, before it is let in.
@@ -87,6 +95,7 @@ class EventHub final : public EventSink {
   enum class Wrote { yes, no_room, gone };
   [[nodiscard]] Wrote write(Member& member, std::string_view text) const;
   void on_wake();
+  void lose(std::uint64_t events);
   void on_behind();
   [[nodiscard]] bool greet(Member& member);
   /// The members that are gone afterwards are to be removed: false.
@@ -102,7 +111,8 @@ class EventHub final : public EventSink {
 
   const StandingBoard& board_;
   const Clock& clock_;
-  const EventHubLimits limits_;
+  EventHubLimits limits_;
+  const LogLost log_lost_;
   EventQueue queue_;
   EventRing ring_;
   UniqueFd wake_fd_;
@@ -111,6 +121,8 @@ class EventHub final : public EventSink {
   http::EventHandle behind_event_;  ///< pending while somebody is behind
   std::shared_ptr<Seats> seats_;    ///< shared with the seats: a refused stream may outlive the hub
   std::list<Member> watchers_;
+  std::uint64_t lost_unlogged_ = 0;
+  std::int64_t next_log_ms_ = 0;  ///< steady
   std::uint64_t common_number_ = 0;
   std::string common_text_;
   // What all watchers have been checked against.

@@ -2,11 +2,17 @@
 
 namespace plugin {
 
+void EventQueue::set_events_max(std::size_t events_max) {
+  const std::lock_guard lock(mutex_);
+  events_max_ = events_max;
+}
+
 bool EventQueue::push(const Event& event) {
   const std::lock_guard lock(mutex_);
   const bool was_empty = usage_.empty() && others_.empty();
   if (usage_.size() + others_.size() >= events_max_) {
     auto& victims = usage_.empty() ? others_ : usage_;
+    if (usage_.empty()) ++lost_;
     victims.pop_front();
     ++dropped_;
   }
@@ -15,24 +21,25 @@ bool EventQueue::push(const Event& event) {
   return was_empty;
 }
 
-std::vector<Event> EventQueue::take() {
+EventQueue::Batch EventQueue::take() {
+  Batch batch;
   std::deque<Numbered> usage;
   std::deque<Numbered> others;
   {
     const std::lock_guard lock(mutex_);
     usage.swap(usage_);
     others.swap(others_);
+    batch.lost = std::exchange(lost_, 0);
   }
-  std::vector<Event> events;
-  events.reserve(usage.size() + others.size());
+  batch.events.reserve(usage.size() + others.size());
   while (!usage.empty() || !others.empty()) {
     const bool from_usage =
         others.empty() || (!usage.empty() && usage.front().first < others.front().first);
     auto& queue = from_usage ? usage : others;
-    events.push_back(std::move(queue.front().second));
+    batch.events.push_back(std::move(queue.front().second));
     queue.pop_front();
   }
-  return events;
+  return batch;
 }
 
 std::uint64_t EventQueue::dropped() const {

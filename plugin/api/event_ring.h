@@ -22,6 +22,12 @@ class EventRing {
 
   /// The event's number, from 1 on.
   std::uint64_t add(const Event& event);
+  /// So many events happened that nobody can be told any more: they have numbers, and neither they nor
+  /// earlier ones are left.
+  void lose(std::uint64_t events) {
+    events_.clear();
+    last_ += events;
+  }
   [[nodiscard]] std::string id_of(std::uint64_t number) const {
     return life_ + "-" + std::to_string(number);
   }

@@ -45,4 +45,9 @@ std::string sse_event(const Event& event, std::string_view id, std::string_view 
   return text;
 }
 
+std::string sse_lost(std::uint64_t events, std::string_view id) {
+  return "event: lost\nid: " + std::string(id) + "\ndata: {\"events\":" + std::to_string(events) +
+         "}\n\n";
+}
+
 }  // namespace plugin

@@ -2,6 +2,7 @@
 // Owner: pure functions. Threads: any.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ namespace plugin {
 /// One event of a stream. Without `id` the reader's last event ID stays what it was.
 [[nodiscard]] std::string sse_event(const Event& event, std::string_view id,
                                     std::string_view client_id = {});
+
+/// "lost": the reader was not told of so many events, of whatever account; 0: nobody knows how many.
+[[nodiscard]] std::string sse_lost(std::uint64_t events, std::string_view id);
 
 /// A comment, so that what is between sees that the stream lives.
 inline constexpr std::string_view sse_keep_alive = ": keep-alive\n\n";

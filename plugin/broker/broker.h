@@ -84,6 +84,8 @@ class Broker final : public Control, public BrokerDesk {
 
  private:
   // start.cpp
+  [[nodiscard]] broker::Status prepare();
+  void leave_nothing();
   [[nodiscard]] broker::Status open_state();
   [[nodiscard]] broker::Status settle_earlier();
   [[nodiscard]] broker::Status make_table();

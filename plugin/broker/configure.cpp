@@ -142,6 +142,10 @@ broker::Status Broker::reload() {
   config_error_.clear();
   config_loaded_s_ = now_s();
   if (loaded.value() == *config_) return broker::Nothing{};
+  // Renewed one file at a time, perhaps: quotas do not wait for it.
+  if (const auto& problem = loaded.value().http.tls_problem;
+      !problem.empty() && problem != config_->http.tls_problem)
+    host_.warning("HTTP API: {}; the certificate in use stays", problem);
   for (const auto& name : broker::restart_needed(*config_, loaded.value()))
     host_.warning("configuration: {} changes only with a restart", name);
   apply(std::make_shared<const broker::Config>(std::move(loaded).value()));

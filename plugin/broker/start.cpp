@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "api/usable_config.h"
 #include "broker/broker.h"
 #include "broker/recovery.h"
 #include "records/recorded.h"
@@ -47,7 +48,7 @@ Broker::~Broker() {
 broker::Status Broker::load(const std::string& config_file) {
   if (config_file.empty())
     return broker::Error{"no configuration file is named (--plugin-config=FILE)"};
-  auto loaded = broker::load_config(config_file, real_config_files());
+  auto loaded = load_usable_config(config_file);
   if (!loaded) return loaded.error();
   config_file_ = config_file;
   config_ = std::make_shared<const broker::Config>(std::move(loaded).value());
@@ -56,13 +57,10 @@ broker::Status Broker::load(const std::string& config_file) {
 }
 
 broker::Status Broker::start() {
-  started_s_ = now_s();
-  for (auto step :
-       {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
-    if (auto status = (this->*step)(); !status) return status.error();
-  apply(config_);
-  if (auto status = start_api(); !status) return status.error();
-  watch_files();
+  if (auto status = prepare(); !status) {
+    leave_nothing();
+    return status.error();
+  }
   host_.info("relay {}: {} CSPs from {}, state in {}", config_->relay.id, config_->csps.size(),
              config_file_, config_->state_dir);
 
@@ -74,6 +72,27 @@ broker::Status Broker::start() {
   thread_ = std::thread([this] { run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return broker::Nothing{};
+}
+
+broker::Status Broker::prepare() {
+  started_s_ = now_s();
+  for (auto step :
+       {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
+    if (auto status = (this->*step)(); !status) return status.error();
+  apply(config_);
+  if (auto status = start_api(); !status) return status.error();
+  watch_files();
+  return broker::Nothing{};
+}
+
+/// A start that failed has relayed nothing: the next one has nothing to settle.
+void Broker::leave_nothing() {
+  control_.reset();
+  if (settler_ == nullptr) return;
+  if (auto status = settler_->end(); !status)
+    host_.error("ledger: {}; the next start settles what is open", status.error().message);
+  else
+    ::unlink(state_dir_->meter_table().c_str());
 }
 
 broker::Status Broker::open_state() {

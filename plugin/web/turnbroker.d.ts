@@ -86,6 +86,12 @@ export interface RestoredEvent extends AccountEvent {
   readonly event: "restored";
 }
 
+export interface LostEvent {
+  readonly event: "lost";
+  /** How many at most, of all accounts; 0: nobody knows. */
+  readonly events: number;
+}
+
 export interface WatchHandlers {
   /** The account's used octets, at the start and whenever they have changed; at most once a second. */
   onUsage?(event: UsageEvent): void;
@@ -94,6 +100,8 @@ export interface WatchHandlers {
   onCut?(event: CutEvent): void;
   /** The account is not exhausted any more. */
   onRestored?(event: RestoredEvent): void;
+  /** Events that cannot be told any more; the next usage says how the account stands. */
+  onLost?(event: LostEvent): void;
   /** error.retrying: the watch goes on by itself; otherwise it has ended. */
   onError?(error: TurnBrokerError): void;
 }

@@ -95,6 +95,15 @@ const ERROR_OF_TYPE = {
   "client-id-expired": ClientIdError,
 };
 
+const HANDLER_OF_EVENT = {
+  __proto__: null,
+  usage: "onUsage",
+  threshold: "onThreshold",
+  cut: "onCut",
+  restored: "onRestored",
+  lost: "onLost",
+};
+
 /** Turns an answer that is not 200 into an error. */
 async function errorOf(response) {
   let problem = null;
@@ -217,7 +226,7 @@ export class TurnBroker {
    *
    * @param {string | {clientID: string}} clientID
    * @param {{onUsage?: Function, onThreshold?: Function, onCut?: Function, onRestored?: Function,
-   *          onError?: (error: TurnBrokerError) => void}} handlers
+   *          onLost?: Function, onError?: (error: TurnBrokerError) => void}} handlers
    * @returns {{close(): void}}
    */
   watch(clientID, handlers = {}) {
@@ -444,7 +453,7 @@ class EventStream {
     if (id !== undefined) this.#lastEventId = id;
     if (data === undefined) return;
     this.#failures = 0;
-    const handler = { usage: "onUsage", threshold: "onThreshold", cut: "onCut", restored: "onRestored" }[event];
+    const handler = HANDLER_OF_EVENT[event];
     if (handler === undefined) return;
     let told;
     try {
@@ -464,6 +473,7 @@ function isOfOneId(error) {
 
 function concerns(told, { id, account }) {
   if (told.event === "cut" && told.clientID !== undefined && told.clientID === id) return true;
+  if (told.event === "lost") return true; // nobody knows whose they were
   if (account === undefined) return true; // it has the connection to itself
   return (
     told.cspID === account.cspID &&

@@ -52,6 +52,7 @@ Status Outbox::prepare_statements() {
   const std::pair<SqliteStatement*, std::string_view> all[] = {
       {&told_, "SELECT csp, media, period, level, limit_octets FROM told"},
       {&counts_, "SELECT csp, count(*) FROM messages GROUP BY csp"},
+      {&csps_, "SELECT csp FROM told UNION SELECT csp FROM messages"},
       {&tell_, "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?)"},
       {&add_, "INSERT INTO messages (csp, body, created_s) VALUES (?, ?, ?)"},
       {&first_,
@@ -88,6 +89,15 @@ Result<std::map<std::string, std::size_t>> Outbox::counts() {
   int code = use->step();
   for (; code == SQLITE_ROW; code = use->step())
     all[use->text(0)] = static_cast<std::size_t>(use->number(1));
+  if (code != SQLITE_DONE) return database_.error(reading);
+  return all;
+}
+
+Result<std::set<std::string>> Outbox::csps() {
+  std::set<std::string> all;
+  StatementUse use(csps_);
+  int code = use->step();
+  for (; code == SQLITE_ROW; code = use->step()) all.insert(use->text(0));
   if (code != SQLITE_DONE) return database_.error(reading);
   return all;
 }
@@ -131,7 +141,8 @@ Status Outbox::remove(std::int64_t number) {
   return Nothing{};
 }
 
-Result<std::uint64_t> Outbox::keep_only(const broker::Config& config) {
+Result<std::uint64_t> Outbox::keep_only(const broker::Config& config,
+                                        const std::set<std::string>& spared) {
   const auto csp_of = [&](const std::string& id) -> const broker::Csp* {
     const auto found = config.csps.find(id);
     return found == config.csps.end() || !found->second.webhook ? nullptr : &found->second;
@@ -146,14 +157,15 @@ Result<std::uint64_t> Outbox::keep_only(const broker::Config& config) {
   std::uint64_t dropped = 0;
   for (const auto& [account, level] : all_told.value()) {
     const broker::Csp* csp = csp_of(account.first);
-    if (csp != nullptr && csp->quotas.contains(account.second)) continue;
+    if (csp == nullptr ? spared.contains(account.first) : csp->quotas.contains(account.second))
+      continue;
     StatementUse use(forget_);
     use->bind(1, std::string_view(account.first));
     use->bind(2, static_cast<std::int64_t>(account.second));
     if (use->step() != SQLITE_DONE) return database_.error(writing);
   }
   for (const auto& [id, count] : all_counts.value()) {
-    if (csp_of(id) != nullptr) continue;
+    if (csp_of(id) != nullptr || spared.contains(id)) continue;
     StatementUse use(drop_messages_);
     use->bind(1, std::string_view(id));
     if (use->step() != SQLITE_DONE) return database_.error(writing);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,16 +46,19 @@ class Outbox {
                                         broker::UnixSeconds now_s);
   [[nodiscard]] broker::Result<std::optional<OutboxMessage>> first(const std::string& csp);
   [[nodiscard]] broker::Status remove(std::int64_t number);
-  /// Drops what is told and all messages of CSPs without a webhook, and what is told of accounts
-  /// without a quota. How many messages that were.
-  [[nodiscard]] broker::Result<std::uint64_t> keep_only(const broker::Config& config);
+  /// CSPs that something is kept of.
+  [[nodiscard]] broker::Result<std::set<std::string>> csps();
+  /// Drops what is told and all messages of CSPs without a webhook that are not `spared`, and what is
+  /// told of accounts without a quota. How many messages that were.
+  [[nodiscard]] broker::Result<std::uint64_t> keep_only(const broker::Config& config,
+                                                        const std::set<std::string>& spared);
 
  private:
   explicit Outbox(SqliteDatabase database) : database_(std::move(database)) {}
   [[nodiscard]] broker::Status prepare_statements();
 
   SqliteDatabase database_;  // declared first: the statements go before it
-  SqliteStatement told_, counts_, tell_, add_, first_, remove_, forget_, drop_messages_;
+  SqliteStatement told_, counts_, csps_, tell_, add_, first_, remove_, forget_, drop_messages_;
 };
 
 }  // namespace plugin

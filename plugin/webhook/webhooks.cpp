@@ -181,21 +181,59 @@ void Webhooks::tell() {
     if (csps_with_webhook(*config_).empty()) return;
     if (auto opened = open(); !opened) return note_store(&opened.error());
   }
-  if (config_pending_) {
-    const auto dropped = outbox_->keep_only(*config_);
-    if (!dropped) return note_store(&dropped.error());
-    if (dropped.value() != 0)
-      host_.warning("{} webhook messages of CSPs without a webhook are dropped", dropped.value());
-    config_pending_ = false;
-    std::erase_if(queues_, [&](const auto& each) { return webhook_of(each.first) == nullptr; });
-    auto told = outbox_->told();
-    if (!told) return note_store(&told.error());
-    told_ = std::move(told).value();
-    note_store(nullptr);
-  }
+  const std::int64_t now_s = clock_.unix_ms() / 1'000;
+  const bool over = std::any_of(left_s_.begin(), left_s_.end(), [&](const auto& each) {
+    return now_s - each.second >= limits_.give_up_s;
+  });
+  if ((config_pending_ || over) && !settle_config()) return;
   for (auto& [account, steps] : waiting_)
     if (!tell_account(account, steps)) return;
   std::erase_if(waiting_, [](const auto& each) { return each.second.empty(); });
+}
+
+bool Webhooks::settle_config() {
+  config_pending_ = true;
+  const auto failed = [this](const broker::Error& error) {
+    note_store(&error);
+    return false;
+  };
+  const auto kept = outbox_->csps();
+  if (!kept) return failed(kept.error());
+  const auto spares = spared(kept.value());
+  const auto dropped = outbox_->keep_only(*config_, spares);
+  if (!dropped) return failed(dropped.error());
+  if (dropped.value() != 0)
+    host_.warning("{} webhook messages of CSPs without a webhook are dropped", dropped.value());
+  auto told = outbox_->told();
+  if (!told) return failed(told.error());
+  const auto counts = outbox_->counts();
+  if (!counts) return failed(counts.error());
+  told_ = std::move(told).value();
+  // One that is back goes on with what was kept for it.
+  std::erase_if(queues_, [&](const auto& each) { return webhook_of(each.first) == nullptr; });
+  for (const auto& [csp, count] : counts.value())
+    if (webhook_of(csp) != nullptr) queues_[csp].stored = count;
+  std::erase_if(left_s_, [&](const auto& each) { return !spares.contains(each.first); });
+  config_pending_ = false;
+  note_store(nullptr);
+  return true;
+}
+
+std::set<std::string> Webhooks::spared(const std::set<std::string>& kept) {
+  const std::int64_t now_s = clock_.unix_ms() / 1'000;
+  std::set<std::string> spared;
+  for (const std::string& csp : kept) {
+    if (webhook_of(csp) != nullptr) {
+      left_s_.erase(csp);
+      continue;
+    }
+    const auto [left, new_one] = left_s_.emplace(csp, now_s);
+    if (new_one)
+      host_.info("webhook of {}: taken away; what it has not delivered is kept for {} s", csp,
+                 limits_.give_up_s);
+    if (now_s - left->second < limits_.give_up_s) spared.insert(csp);
+  }
+  return spared;
 }
 
 /// False when the outbox failed.

@@ -32,7 +32,9 @@ namespace plugin {
 struct WebhookLimits {
   std::size_t messages_max = 256;  ///< of one CSP that are not delivered; what follows waits untold
   broker::RetryPace pace;
-  std::int64_t give_up_s = 3 * 86'400;  ///< a message that old is dropped when it fails
+  std::int64_t give_up_s =
+      3 * 86'400;  ///< a message that old is dropped when it fails, and what is kept
+                   ///< of a CSP so long after its webhook was taken away
   std::int64_t store_retry_ms = 1'000;  ///< after the outbox could not be written
   SenderLimits sender;
 };
@@ -72,6 +74,10 @@ class Webhooks final : public EventSink {
   void take_posted();
   void take_config(std::shared_ptr<const broker::Config> config);
   void tell();
+  /// The outbox hears of a new configuration, and of CSPs that are gone for good. False when it failed.
+  [[nodiscard]] bool settle_config();
+  /// CSPs that have no webhook any more, but not for long enough to be forgotten.
+  [[nodiscard]] std::set<std::string> spared(const std::set<std::string>& kept);
   [[nodiscard]] bool tell_account(const Outbox::AccountName& account, LevelSteps& steps);
   void send();
   void send_first(const std::string& csp, Queue& queue);
@@ -101,6 +107,8 @@ class Webhooks final : public EventSink {
   std::map<Outbox::AccountName, broker::ToldLevel> told_;
   AccountSteps waiting_;
   std::map<std::string, Queue> queues_;
+  /// CSPs of the outbox without a webhook, and since when (or since the start): one may be back soon.
+  std::map<std::string, broker::UnixSeconds> left_s_;
   bool config_pending_ = false;      ///< the outbox does not know of it yet
   std::int64_t store_retry_ms_ = 0;  ///< steady: the outbox failed, not before
   std::string store_error_;

@@ -242,12 +242,28 @@ TEST_CASE("the log names the addresses and nothing secret; a taken one stops the
     file << "[broker]\nsecret = \"0123456789abcdef0123\"\nstate_dir = \"state\"\n"
          << "[broker.http]\nlisten = \"" << address << "\"\n";
   }
-  plugin::Broker second(plugin::Host(running.host.table()), clock);
-  REQUIRE(second.load((directory / "turnbroker.toml").string()));
-  const auto started = second.start();
-  REQUIRE_FALSE(started);
-  CHECK(started.error().message ==
-        "HTTP API: cannot listen on " + address + ": Address already in use");
+  {
+    plugin::Broker second(plugin::Host(running.host.table()), clock);
+    REQUIRE(second.load((directory / "turnbroker.toml").string()));
+    const auto started = second.start();
+    REQUIRE_FALSE(started);
+    CHECK(started.error().message ==
+          "HTTP API: cannot listen on " + address + ": Address already in use");
+  }
+
+  // It leaves nothing for the next start to settle.
+  CHECK_FALSE(std::filesystem::exists(directory / "state" / "meters"));
+  std::ofstream(directory / "turnbroker.toml")
+      << "[broker]\nsecret = \"0123456789abcdef0123\"\nstate_dir = \"state\"\n";
+  const std::size_t said = running.host.log_text().size();
+  plugin::Broker third(plugin::Host(running.host.table()), clock);
+  REQUIRE(third.load((directory / "turnbroker.toml").string()));
+  REQUIRE(third.start());
+  third.stop();
+  const std::string log = running.host.log_text().substr(said);
+  CHECK(log.find("stopped, everything is settled") != std::string::npos);
+  CHECK(log.find("did not end properly") == std::string::npos);
+  CHECK(log.find("left no meter table") == std::string::npos);
 }
 
 TEST_CASE("a broker stops at once while the HTTP API is being asked", "[api]") {

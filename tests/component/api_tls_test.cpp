@@ -90,3 +90,34 @@ TEST_CASE("a certificate that is none stops the start with one clear line", "[ap
   CHECK_THROWS_WITH(RunningBroker(text), Catch::Matchers::StartsWith("HTTP API: certificate ") &&
                                              Catch::Matchers::Contains(files.key.string()));
 }
+
+TEST_CASE("a certificate that is missing stops a start, but no reload", "[api]") {
+  const turntest::TempDir directory;
+  const auto files = turntest::make_certificate(directory.path());
+  const auto text = [&](const std::string& thresholds) {
+    return "thresholds = " + thresholds +
+           "\n[broker.http]\nlisten_tls = \"127.0.0.1:0\"\ncertificate = \"" +
+           files.certificate.string() + "\"\nprivate_key = \"" + files.key.string() + "\"\n";
+  };
+  RunningBroker running(text("[50]"));
+  const auto url = running.broker().api_urls().at(0);
+  const auto before = ask_over_tls(url, "/healthz");
+
+  std::filesystem::rename(files.certificate, directory.path() / "aside");
+  running.write_config(text("[60]"));
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("the certificate in use stays") != std::string::npos;
+  }));
+  REQUIRE(eventually([&] {
+    const auto standing = running.broker().board().get();
+    return standing->config->thresholds == std::vector<std::uint32_t>{60};
+  }));
+  CHECK(ask_over_tls(url, "/healthz").certificate == before.certificate);
+  std::filesystem::rename(directory.path() / "aside", files.certificate);
+  CHECK(ask_over_tls(url, "/healthz").certificate == before.certificate);
+
+  running.stop();
+  std::filesystem::remove(files.certificate);
+  CHECK_THROWS_WITH(running.start(), Catch::Matchers::Contains("broker.http.certificate: ") &&
+                                         Catch::Matchers::Contains("cannot be read"));
+}

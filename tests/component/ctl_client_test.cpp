@@ -6,6 +6,7 @@
 
 #include "ctl_fixture.h"
 #include "http/message.h"
+#include "support/certificate.h"
 
 using namespace ctl_test;
 using Catch::Matchers::Contains;
@@ -412,6 +413,32 @@ TEST_CASE("check-config needs no server and says what is wrong") {
   const Ran refused_json = run({"check-config", bad, "--json"});
   CHECK(refused_json.exit_code == 1);
   CHECK(Json::parse(refused_json.out).at("ok") == false);
+}
+
+TEST_CASE("check-config checks the certificate that the server would start with") {
+  const turntest::TempDir directory;
+  const auto files = turntest::make_certificate(directory.path());
+  std::filesystem::create_directory(directory.path() / "other");
+  const auto other = turntest::make_certificate(directory.path() / "other");
+  const std::string file = directory / "turnbroker.toml";
+  const auto check = [&](const std::string& certificate, const std::string& key) {
+    std::ofstream(file) << "[broker.http]\nlisten_tls = \"127.0.0.1:0\"\ncertificate = \""
+                        << certificate << "\"\nprivate_key = \"" << key << "\"\n";
+    return run({"check-config", file});
+  };
+  const std::string garbage = directory / "garbage.pem";
+  std::ofstream(garbage) << "garbage\n";
+  CHECK(check(files.certificate, files.key).exit_code == 0);
+  const Ran missing = check(directory / "none.pem", files.key);
+  CHECK(missing.exit_code == 1);
+  CHECK_THAT(missing.err, StartsWith(file + ":3: broker.http.certificate: "));
+  const Ran no_certificate = check(garbage, files.key);
+  CHECK(no_certificate.exit_code == 1);
+  CHECK(no_certificate.err == "HTTP API: certificate " + garbage + ": holds no such PEM block\n");
+  const Ran mismatch = check(files.certificate, other.key);
+  CHECK(mismatch.exit_code == 1);
+  CHECK(mismatch.err ==
+        "HTTP API: private_key " + other.key.string() + ": does not belong to the certificate\n");
 }
 
 TEST_CASE("--config takes the socket from the configuration") {

@@ -118,7 +118,9 @@ std::string client_id(const std::string& client, const std::string& csp = "acme"
 
 struct Api {
   explicit Api(const EventHubLimits& limits = {})
-      : base(::event_base_new()), hub(base.get(), board, clock, limits) {
+      : base(::event_base_new()),
+        hub(base.get(), board, clock, limits,
+            [this](std::uint64_t events) { logged.push_back(events); }) {
     stand(two_csps());
     EventsAccess access;
     access.csp_of_key = [](const http::Request& request,
@@ -199,6 +201,7 @@ struct Api {
   ManualClock clock;
   StandingBoard board;
   http::EventBaseHandle base;
+  std::vector<std::uint64_t> logged;  ///< how many events were lost, of each line of the log
   EventHub hub;
   http::StreamHandler route;
 };
@@ -318,18 +321,27 @@ TEST_CASE("an account that is exhausted is told so once to who comes back", "[ev
   CHECK(api.watch(id, first->last_id)->names() == Names{"usage", "threshold"});
 }
 
-TEST_CASE("an id of another life, or none of ours, replays nothing", "[events]") {
+TEST_CASE("an id of another life, or none of ours, replays nothing and says so", "[events]") {
   Api api;
   api.post(cut_of("alice"));
   auto now = api.watch(client_id("alice"));
   CHECK(now->names() == Names{"usage"});
   const auto number = now->last_id.substr(now->last_id.find('-'));
-  for (const std::string& id : {"00000000" + number, now->last_id + "9", now->last_id + "x",
-                                std::string("-"), std::string("1"), number, std::string(300, 'a')})
-    CHECK(api.watch(client_id("alice"), id)->names() == Names{"usage"});
+  for (const std::string& id :
+       {"00000000" + number, now->last_id + "9", now->last_id + "x", std::string("-"),
+        std::string("1"), number, std::string(300, 'a')}) {
+    const auto writer = api.watch(client_id("alice"), id);
+    const auto events = writer->events();
+    REQUIRE(events.size() == 2);
+    CHECK(events[0].first == "usage");
+    CHECK(events[1].first == "lost");
+    CHECK(events[1].second == http::Json{{"events", 0}});
+    // It goes on with an id of this life, and hears it once.
+    CHECK(api.watch(client_id("alice"), writer->last_id)->names() == Names{"usage"});
+  }
 }
 
-TEST_CASE("what no longer fits in the ring is not replayed", "[events]") {
+TEST_CASE("what no longer fits in the ring is not replayed, and its number is told", "[events]") {
   EventHubLimits limits;
   limits.ring_max = 2;
   Api api(limits);
@@ -342,9 +354,11 @@ TEST_CASE("what no longer fits in the ring is not replayed", "[events]") {
     api.post(cut);
   }
   const auto events = api.watch(client_id("alice"), first->last_id)->events();
-  REQUIRE(events.size() == 3);
-  CHECK(events[1].second["allocation"] == "b");
-  CHECK(events[2].second["allocation"] == "c");
+  REQUIRE(events.size() == 4);
+  CHECK(events[1].first == "lost");
+  CHECK(events[1].second == http::Json{{"events", 1}});
+  CHECK(events[2].second["allocation"] == "b");
+  CHECK(events[3].second["allocation"] == "c");
 }
 
 TEST_CASE("a reader that is gone is dropped, and others go on", "[events]") {
@@ -424,9 +438,11 @@ TEST_CASE("a slow reader that the ring has left behind goes on with what is ther
   slow->space = std::size_t{1} << 40;
   while (slow->text.empty()) ::event_base_loop(api.base.get(), EVLOOP_ONCE);
   const auto events = slow->events();
-  REQUIRE(events.size() == 2);
-  CHECK(events[0].second["clientName"] == "c");
-  CHECK(events[1].second["clientName"] == "d");
+  REQUIRE(events.size() == 3);
+  CHECK(events[0].first == "lost");
+  CHECK(events[0].second == http::Json{{"events", 2}});
+  CHECK(events[1].second["clientName"] == "c");
+  CHECK(events[2].second["clientName"] == "d");
 }
 
 TEST_CASE("a quiet stream gets a comment every fifteen seconds", "[events]") {
@@ -571,17 +587,96 @@ TEST_CASE("a full queue drops the oldest usage first, and never waits", "[events
   usage.used_octets = 2;
   CHECK_FALSE(queue.push(usage));
   CHECK_FALSE(queue.push(cut_of("b")));  // for usage 1
-  auto events = queue.take();
+  auto batch = queue.take();
+  CHECK(batch.lost == 0);
+  auto events = batch.events;
   REQUIRE(events.size() == 3);
   CHECK(events[0].client == "a");
   CHECK(events[1].used_octets == 2);
   CHECK(events[2].client == "b");
   CHECK(queue.dropped() == 1);
-  CHECK(queue.take().empty());
+  CHECK(queue.take().events.empty());
   for (const char* client : {"a", "b", "c", "d"}) static_cast<void>(queue.push(cut_of(client)));
-  events = queue.take();
+  batch = queue.take();
+  CHECK(batch.lost == 1);
+  events = batch.events;
   REQUIRE(events.size() == 3);
   CHECK(events[0].client == "b");
+  CHECK(queue.take().lost == 0);
+}
+
+TEST_CASE("what the queue had to drop is told to all who watch, and logged", "[events]") {
+  EventHubLimits limits;
+  limits.queue_max = 2;
+  Api api(limits);
+  auto acme = api.watch_csp("acme");
+  auto voice = api.watch_csp("voice");
+  auto gone = api.watch_csp("acme");
+  auto slow = api.watch_csp("acme");
+  for (const auto& writer : {acme, voice, gone}) writer->names();
+  const std::string before = gone->last_id;
+  gone->closed = true;
+  slow->names();
+  slow->space = 0;
+  for (const char* client : {"a", "b", "c", "d", "e"}) api.hub.post(cut_of(client));
+  api.run();
+  auto events = acme->events();
+  REQUIRE(events.size() == 3);
+  CHECK(events[0].first == "lost");
+  CHECK(events[0].second == http::Json{{"events", 3}});
+  CHECK(events[1].second["clientName"] == "d");
+  CHECK(events[2].second["clientName"] == "e");
+  CHECK(voice->names() == Names{"lost"});
+  // Who was away meanwhile hears it, too; who has heard it does not hear it again.
+  CHECK(api.watch(client_id("e"), before)->names() == Names{"usage", "lost", "cut"});
+  CHECK(api.watch(client_id("e"), voice->last_id)->names() == Names{"usage", "cut"});
+  slow->space = std::size_t{1} << 40;
+  while (slow->text.empty()) ::event_base_loop(api.base.get(), EVLOOP_ONCE);
+  CHECK(slow->names() == Names{"lost", "cut", "cut"});
+
+  api.hub.tick();
+  for (int i = 0; i < 3; ++i) api.hub.post(cut_of("f"));
+  api.run();
+  api.clock.ms = 59'999;
+  api.hub.tick();
+  CHECK(api.logged == std::vector<std::uint64_t>{3});
+  api.clock.ms = 60'000;
+  api.hub.tick();
+  api.clock.ms = 180'000;
+  api.hub.tick();
+  CHECK(api.logged == std::vector<std::uint64_t>{3, 1});
+}
+
+TEST_CASE("a whole relay's allocations can be cut at once", "[events]") {
+  Api api;
+  auto config = two_csps();
+  config.limits.allocations_max = 20'000;
+  api.hub.configure(config);
+  auto writer = api.watch_csp("acme");
+  writer->names();
+  for (int i = 0; i < 20'000; ++i) api.hub.post(cut_of("alice"));
+  api.run();
+  CHECK(writer->names() == Names(20'000, "cut"));
+  CHECK(api.hub.dropped() == 0);
+}
+
+TEST_CASE("how many may watch changes with the configuration", "[events]") {
+  Api api;
+  auto config = two_csps();
+  config.http.watchers_max = 3;
+  config.http.watchers_per_address = 1;
+  api.hub.configure(config);
+  auto request = Api::get("clientID=" + client_id("alice"));
+  auto first = api.open(request);
+  CHECK(api.refusal(request) == "429 too-many-requests");
+  config.http.watchers_per_address = 2;
+  api.hub.configure(config);
+  auto second = api.open(request);
+  config.http.watchers_max = 2;
+  api.hub.configure(config);
+  request.remote_address = "192.0.2.2";
+  CHECK(api.refusal(request) == "503 overloaded");
+  CHECK_FALSE(first->closed);
 }
 
 TEST_CASE("events posted from another thread reach the watchers in order", "[events]") {

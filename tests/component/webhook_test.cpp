@@ -387,20 +387,52 @@ TEST_CASE("another URL in the configuration is used at once", "[webhook]") {
   CHECK(posts[0].body == broken.posts().at(0).body);
 }
 
-TEST_CASE("a webhook that is taken away takes its messages with it", "[webhook]") {
+TEST_CASE("a webhook that is taken away and given back has lost nothing", "[webhook]") {
+  WebhookReceiver receiver;
+  Running running;
+  running.start(one_csp(receiver.url()));
+  running.webhooks->post(step(800));
+  REQUIRE(eventually([&] { return !running.host.log_text().empty(); }));
+  const bool csp_too = GENERATE(false, true);
+  running.webhooks->configure(csp_too ? std::make_shared<broker::Config>() : one_csp(""));
+  REQUIRE(eventually(
+      [&] { return running.host.log_text().find("acme: taken away") != std::string::npos; }));
+  running.webhooks->post(step(950));
+  if (GENERATE(false, true)) {
+    // Over a restart, too.
+    running.stop();
+    CHECK(running.stored() == 1);
+    running.start(one_csp(""));
+  }
+  // When it is back, it gets what was kept, and hears how the account stands.
+  running.webhooks->configure(one_csp(receiver.url()));
+  running.webhooks->post(standing(1'000));
+  receiver.listen();
+  CHECK(types_of(receiver.wait_for(3)) == Strings{"threshold 80", "threshold 95", "exhausted 100"});
+  // Nothing is told twice.
+  REQUIRE(eventually([&] { return running.stored() == 0; }));
+  CHECK(types_of(receiver.posts()).size() == 3);
+}
+
+TEST_CASE("a webhook that stays away takes its messages with it", "[webhook]") {
   WebhookReceiver receiver;
   Running running;
   running.start(one_csp(receiver.url()));
   running.webhooks->post(step(800));
   REQUIRE(eventually([&] { return !running.host.log_text().empty(); }));
   running.webhooks->configure(one_csp(""));
-  REQUIRE(eventually([&] { return running.stored() == 0; }));
-  running.webhooks->post(step(950));
-  // When it is back, it hears how the account stands.
+  REQUIRE(eventually(
+      [&] { return running.host.log_text().find("acme: taken away") != std::string::npos; }));
+  running.clock.set_unix_s(now_s + 3 * 86'400 + 1);
+  running.webhooks->configure(one_csp(""));
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("1 webhook messages of CSPs without a webhook") !=
+           std::string::npos;
+  }));
   running.webhooks->configure(one_csp(receiver.url()));
-  running.webhooks->post(standing(1'000));
+  running.webhooks->post(standing(800));
   receiver.listen();
-  CHECK(types_of(receiver.wait_for(3)) == Strings{"threshold 80", "threshold 95", "exhausted 100"});
+  CHECK(types_of(receiver.wait_for(1)) == Strings{"threshold 80"});
 }
 
 TEST_CASE("without a webhook no outbox is made, and the first one makes it", "[webhook]") {

@@ -34,6 +34,11 @@ std::string error_of_included(std::size_t count, const std::function<std::string
   return config ? "no error" : config.error().message;
 }
 
+std::string csp_number(int number) {
+  return "[csp.a" + std::to_string(number) +
+         "]\nsecret = \"0123456789abcdef\"\nquota.data = {volume = \"1 B\", period = \"day\"}\n";
+}
+
 }  // namespace
 
 TEST_CASE("a main file that cannot be read is named with the reason") {
@@ -61,17 +66,18 @@ TEST_CASE("a file of one mebioctet is taken and a larger one is not") {
 }
 
 TEST_CASE("all files together are bounded") {
-  const std::string filler = "#" + std::string(broker::config_file_octets_max - 1, 'x');
-  const auto fill = [&](int) { return filler; };
+  const auto fill = [](int number) {
+    const std::string csp = csp_number(number) + "#";
+    return csp + std::string(broker::config_file_octets_max - csp.size(), 'x');
+  };
   CHECK(error_of_included(15, fill) == "no error");
   CHECK(error_of_included(17, fill).find("makes all files together exceed 16777216 octets") !=
         std::string::npos);
 }
 
 TEST_CASE("the number of included files and patterns is bounded") {
-  const auto nothing = [](int) { return std::string(); };
-  CHECK(error_of_included(broker::include_files_max, nothing) == "no error");
-  CHECK(error_of_included(broker::include_files_max + 1, nothing)
+  CHECK(error_of_included(broker::include_files_max, csp_number) == "no error");
+  CHECK(error_of_included(broker::include_files_max + 1, csp_number)
             .find("makes more than 4096 included files") != std::string::npos);
   const auto patterns = [](std::size_t count) {
     return "[broker]\ninclude = [" + repeated("\"*.none\",", count) + "]\n";
@@ -79,6 +85,15 @@ TEST_CASE("the number of included files and patterns is bounded") {
   CHECK(error_of(patterns(broker::include_patterns_max)) == "no error");
   CHECK(error_of(patterns(broker::include_patterns_max + 1)).find("an array of 65; allowed") !=
         std::string::npos);
+}
+
+TEST_CASE("an included file that defines no CSP is refused") {
+  for (const std::string text : {"", " \n\t\n", "# [csp.acme]\n", "[csp]\n"}) {
+    CAPTURE(text);
+    const auto second = [&](int number) { return number == 1 ? text : csp_number(number); };
+    CHECK(error_of_included(3, second) ==
+          "csp.d/1.toml: csp: nothing; allowed: at least one table [csp.ID]");
+  }
 }
 
 TEST_CASE("the number of relay URIs is bounded") {

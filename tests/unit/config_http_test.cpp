@@ -46,6 +46,8 @@ connections_max = 10
 connections_per_address = 2
 requests_per_address = 3
 requests_per_csp = 4
+watchers_max = 5
+watchers_per_address = 6
 example = true
 [csp.acme]
 api_key = "acme-api-key-number-1"
@@ -79,6 +81,9 @@ TEST_CASE("every key of the HTTP API arrives") {
   CHECK(http.connections_per_address == 2);
   CHECK(http.requests_per_address == 3);
   CHECK(http.requests_per_csp == 4);
+  CHECK(http.watchers_max == 5);
+  CHECK(http.watchers_per_address == 6);
+  CHECK(http.tls_problem.empty());
   CHECK(http.example);
   CHECK(config.thresholds == std::vector<std::uint32_t>{50, 80, 99});
   const broker::Csp& acme = config.csps.at("acme");
@@ -104,6 +109,8 @@ TEST_CASE("without [broker.http] there is no HTTP API, and the documented defaul
   CHECK(config.http.connections_per_address == 64);
   CHECK(config.http.requests_per_address == 10);
   CHECK(config.http.requests_per_csp == 200);
+  CHECK(config.http.watchers_max == 1024);
+  CHECK(config.http.watchers_per_address == 64);
   CHECK(config.thresholds == std::vector<std::uint32_t>{80, 95});
   CHECK(must_load({{"etc/turnbroker.toml", "[broker]\nthresholds = []\n"}}).thresholds.empty());
 }
@@ -115,6 +122,44 @@ TEST_CASE("another certificate in the same file is another configuration") {
   renewed["etc/tls/cert.pem"] = "renewed";
   CHECK_FALSE(must_load(renewed) == before);
   CHECK(broker::restart_needed(before, must_load(renewed)).empty());
+}
+
+TEST_CASE("a certificate that cannot be read is said, and the rest of the configuration loads") {
+  for (const std::string file : {"etc/tls/cert.pem", "/run/key.pem"}) {
+    CAPTURE(file);
+    MemoryFiles without = full;
+    without.erase(file);
+    const broker::Config config = must_load(without);
+    CHECK(config.csps.size() == 1);
+    CHECK(config.http.tls_problem ==
+          (file == "/run/key.pem" ? "etc/turnbroker.toml:9: broker.http.private_key"
+                                  : "etc/turnbroker.toml:8: broker.http.certificate") +
+              std::string(": \"") + file +
+              "\" cannot be read: No such file or directory; allowed: a readable PEM file");
+    CHECK(config.files == must_load(full).files);  // so that it is watched for
+  }
+  // Another problem still is one.
+  CHECK(error_of("[broker.http]\ncertificate = 'none'\nexample = 1\n")
+            .starts_with("turnbroker.toml:3: broker.http.example: "));
+}
+
+TEST_CASE("watchers are bounded") {
+  for (const std::string key : {"watchers_max", "watchers_per_address"})
+    for (const std::string value : {"0", "65537", "-1", "'5'"}) {
+      CAPTURE(key, value);
+      CHECK(error_of("[broker.http]\n" + key + " = " + value + "\n")
+                .starts_with("turnbroker.toml:2: broker.http." + key + ": "));
+    }
+}
+
+TEST_CASE("an API key that is an admin token is refused") {
+  const std::string text =
+      "[broker.http]\nadmin_tokens = ['0123456789abcdef', 'fedcba9876543210']\n"
+      "[csp.a]\nsecret = 'a-secret-of-its-own'\napi_key = 'fedcba9876543210'\n"
+      "quota.data = {volume = '1 B', period = 'day'}\n";
+  CHECK(
+      error_of(text) ==
+      "turnbroker.toml:3: csp.a: an API key that is an admin token, too; allowed: keys of its own");
 }
 
 TEST_CASE("of the HTTP API only its addresses need a restart") {
@@ -182,11 +227,25 @@ TEST_CASE("webhook URLs are http: or https: with a host") {
     CAPTURE(text);
     CHECK(url(text) == "no error");
   }
-  for (const std::string text : {"a", "http:/a", "http://", "http:///x", "http://a:x/",
-                                 "http://u:p@a/", "http://a/b c", "http://a/#b", "HTTP://a"}) {
+  const std::string neither = "neither http:// nor https://";
+  const std::string wrong = "a wrong host or port";
+  const std::string octet = "a blank, a control character, or not in ASCII";
+  const std::vector<std::pair<std::string, std::string>> refused{
+      {"a", neither},
+      {"http:/a", neither},
+      {"HTTP://a", neither},
+      {"http://", wrong},
+      {"http:///x", wrong},
+      {"http://a:x/hush", wrong},
+      {"http://u:hush@a/", "user information"},
+      {"http://a/b hush", octet},
+      {"http://a/\xc3\xbc", octet},
+      {"http://a/?token=hush#b", "a fragment"}};
+  for (const auto& [text, reason] : refused) {
     CAPTURE(text);
-    CHECK(url(text) == "turnbroker.toml:4: csp.a.webhook.url: \"" + text +
-                           "\"; allowed: http://HOST[:PORT][/PATH] or https://..., in ASCII, "
-                           "without a fragment");
+    // Nothing of the URL: it may hold credentials.
+    CHECK(url(text) == "turnbroker.toml:4: csp.a.webhook.url: " + reason +
+                           "; allowed: http://HOST[:PORT][/PATH] or https://..., in ASCII, without "
+                           "user information and without a fragment");
   }
 }

@@ -64,7 +64,9 @@ MemoryFiles full_files() {
        "[csp.\"b.c\"]\nsecret_file = \"../secrets/bc\"\nquota.audio = {volume = \"0 B\", period = "
        "\"day\"}\n"},
       {"etc/csp.d/../secrets/bc", "secret-of-b.c-number-1\n"},
-      {"etc/csp.d/b.toml", "# nothing yet\n"},
+      {"etc/csp.d/b.toml",
+       "[csp.late]\nsecret = \"0123456789abcdef\"\nquota.data = {volume = \"1 B\", period = "
+       "\"day\"}\n"},
       {"/usr/share/turnbroker/extra.toml",
        "[csp.extra.quota.data]\nvolume = \"1 TB\"\nperiod = \"month\"\n"},
   };
@@ -123,7 +125,7 @@ TEST_CASE("every key of a full configuration arrives") {
   CHECK(config.relay.id == "Relay-1.example");
   CHECK(config.relay.urls ==
         std::vector<std::string>{"turn:relay.example.org", "turns:192.0.2.1:5349?transport=tcp"});
-  REQUIRE(config.csps.size() == 3);
+  REQUIRE(config.csps.size() == 4);
 
   const broker::Csp& acme = config.csps.at("acme");
   CHECK(acme.id == "acme");

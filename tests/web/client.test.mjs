@@ -185,16 +185,20 @@ test("all watches share one connection, and each hears of its own account and cl
   answer = events;
   ids.forEach((id, i) => {
     const note = (told) => heard[i].push(told.event);
-    broker.watch(id, { onUsage: note, onThreshold: note, onCut: note, onRestored: note });
+    broker.watch(id, { onUsage: note, onThreshold: note, onCut: note, onRestored: note, onLost: note });
   });
   const { response, query, method } = await request(1);
   assert.equal(method, "GET");
   assert.deepEqual(query.getAll("clientID"), ids);
   response.write(event("usage", 1) + event("usage", 2, { mediaType: "data" }) + event("threshold", 3, { percent: 80 }));
   response.write(event("cut", 4, { clientName: "bob" }) + event("unheard-of", 5) + event("usage", 6, { cspID: "other" }));
-  response.write(event("restored", 7, { mediaType: "data" }));
+  response.write('event: lost\nid: 7\ndata: {"events":3}\n\n' + event("restored", 8, { mediaType: "data" }));
   await until(STEP_MS, "the last event", () => heard[2].includes("restored"));
-  assert.deepEqual(heard, [["usage", "threshold"], ["usage", "threshold", "cut"], ["usage", "restored"]]);
+  assert.deepEqual(heard, [
+    ["usage", "threshold", "lost"],
+    ["usage", "threshold", "cut", "lost"],
+    ["usage", "lost", "restored"],
+  ]);
   assert.equal(requests.length, 1);
   for (const watch of watches) watch.close();
   await within(STEP_MS, "the end of the connection", requests[0].gone);

@@ -15,7 +15,8 @@
 //   credential_ttl    of issued credentials, "60s" .. "365d"
 //   state_dir         where the broker keeps its files
 //   control_socket    Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
-//   include           pattern or array of patterns of files with more [csp.*] tables, and nothing else
+//   include           pattern or array of patterns of files with more [csp.*] tables, at least one
+//                     in each, and nothing else
 //   [broker.store]    path
 //   [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
 //   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)
@@ -26,7 +27,8 @@
 //                     the system's choice
 //   listen_tls        alike, with TLS; needs certificate and private_key
 //   certificate       PEM file with the chain
-//   private_key       PEM file
+//   private_key       PEM file. Either may be unreadable when the configuration is loaded again: then the
+//                     certificate in use stays
 //   admin_token       of the admin routes, 16 .. 1024 octets; none of them answers without one. Also
 //                     admin_tokens, admin_token_file and admin_tokens_files, as with secrets
 //   trusted_proxies   array of at most 64 addresses; from them alone X-Forwarded-For and X-Forwarded-Proto
@@ -34,6 +36,7 @@
 //   connections_max, connections_per_address      at once, 1 .. 65'536
 //   requests_per_address, requests_per_csp        a second in the mean, 1 .. 1'000'000; four times that
 //                     at once
+//   watchers_max, watchers_per_address            of events, at once, 1 .. 65'536; each is a connection, too
 //   example           true: serves /call.html
 //   [relay]
 //   id                of this relay in the ledger and in client ids
@@ -42,7 +45,7 @@
 //   name              for people, 1 .. 256 octets
 //   secret, secrets, secret_file, secrets_files    as above; for credentials the CSP mints itself
 //   api_key, api_keys, api_key_file, api_keys_files    alike; for its back ends. No two CSPs have one in
-//                     common
+//                     common, and none is an admin token
 //   allowed_origins   array of at most 64 origins of its web apps, such as "https://app.example", or "*"
 //   [csp.ID.webhook]  url (http: or https:), and secret, secrets, secret_file or secrets_files to sign with
 //   [csp.ID.quota.MEDIA]  MEDIA is audio, video or data; a CSP needs at least one
@@ -147,13 +150,17 @@ struct HttpConfig {
   std::string certificate;              ///< PEM file, the chain; needed for listen_tls
   std::string private_key;              ///< PEM file
   std::string tls_digest;  ///< of what the two files hold: another one after either has changed
+  std::string
+      tls_problem;  ///< why one of the two cannot be read, as of load_config; empty: both can
   std::vector<Secret> admin_tokens;  ///< any of them; without one the admin routes refuse all
   std::vector<std::string> trusted_proxies;  ///< as inet_ntop(3) writes them
   std::uint32_t connections_max = 1024;      ///< at once
   std::uint32_t connections_per_address = 64;
   std::uint32_t requests_per_address = 10;  ///< a second, in the mean; a burst is 4 times that
   std::uint32_t requests_per_csp = 200;     ///< alike
-  bool example = false;                     ///< serves /call.html
+  std::uint32_t watchers_max = 1024;        ///< of events, at once
+  std::uint32_t watchers_per_address = 64;
+  bool example = false;  ///< serves /call.html
   friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
 };
 
@@ -202,7 +209,7 @@ struct ConfigFiles {
 /// Reads the file and what it includes. The error is one line of the form
 /// "FILE:LINE: KEY: what was found; allowed: what is". TOML that cannot be parsed has no KEY, and a
 /// file that cannot be read no LINE. No message holds a secret. Relative paths are relative to the
-/// file they stand in. Never throws.
+/// file they stand in. A PEM file that cannot be read is no error: HttpConfig::tls_problem. Never throws.
 [[nodiscard]] Result<Config> load_config(const std::string& path, const ConfigFiles& files);
 
 /// Settings that cannot change without a restart and differ between the two, by their full name

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "api/usable_config.h"
 #include "broker/config.h"
 #include "config_files.h"
 #include "ctl/client/terminal_text.h"
@@ -87,7 +88,7 @@ ExitCode ask_server(const CommandLine& line, const AskServer& command) {
 }
 
 ExitCode check_config(const CommandLine& line, const CheckConfig& command) {
-  const auto config = broker::load_config(command.file, real_config_files());
+  const auto config = load_usable_config(command.file);
   if (line.json) {
     const ExitCode printed =
         print(json_text({{"file", command.file},
