@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "api/problems.h"
@@ -15,9 +16,17 @@ namespace {
 using http::Request;
 using http::Response;
 
+/// The control socket's problems are of no type; here those have one that this API has a word for.
+Response with_type(const AdminRoute& route, Response response) {
+  if (response.status < 400) return response;
+  const std::string detail = http::Json::parse(response.body).at("detail");
+  return response.status == 404 ? problem(route.missing, detail)
+                                : problem_of_status(response.status, detail);
+}
+
 Response answer_of(const AdminRoute& route, Control& control, const Request& request) {
   try {
-    return route.handler(control, request);
+    return with_type(route, route.handler(control, request));
   } catch (const std::exception&) {
     // What it says may hold a secret.
     return problem(ProblemType::internal, "the broker could not answer because of an error in it");
@@ -41,7 +50,7 @@ std::optional<Response> refusal(ApiContext& context, const Request& request) {
 
 const std::vector<AdminRoute>& admin_route_list() {
   static const std::vector<AdminRoute> list{
-      {"GET", "/v1/admin/usage", get_usage},
+      {"GET", "/v1/admin/usage", get_usage, ProblemType::unknown_csp},
       {"GET", "/v1/admin/allocations", get_allocations},
       {"POST", "/v1/admin/cut", post_cut},
       {"POST", "/v1/admin/credentials", post_credentials},

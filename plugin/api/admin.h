@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/api_context.h"
+#include "api/problems.h"
 #include "api/thread_loop.h"
 #include "ctl/control.h"
 #include "http/router.h"
@@ -19,6 +20,7 @@ struct AdminRoute {
   std::string_view method;
   std::string_view path;
   http::Response (*handler)(Control&, const http::Request&);
+  ProblemType missing = ProblemType::not_found;  ///< what its 404 means
 };
 
 [[nodiscard]] const std::vector<AdminRoute>& admin_route_list();

@@ -19,6 +19,7 @@ struct ApiContext {
   BrokerDesk& desk;
   RateLimiter addresses{buckets_max};
   RateLimiter csps{buckets_max};
+  RateLimiter wrong_keys{buckets_max};  ///< by address
 };
 
 }  // namespace plugin

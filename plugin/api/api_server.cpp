@@ -19,6 +19,7 @@ http::Limits limits_of(const broker::HttpConfig& config) {
   limits.connections_max = config.connections_max;
   limits.connections_excess_max = excess_max;
   limits.connections_per_address = config.connections_per_address;
+  limits.addresses_unbounded = config.trusted_proxies;
   limits.streams_max = config.watchers_max;
   return limits;
 }

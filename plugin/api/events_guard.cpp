@@ -40,6 +40,10 @@ std::optional<NamedValues> cors(const Request& request, const broker::Csp& csp) 
 EventsAccess access_of(ApiContext& context) {
   EventsAccess access;
   access.csp_of_key = csp_of_key;
+  access.key_fits = [&context](const Request& request, const broker::Csp& csp) {
+    const Caller caller = caller_of(request, context.board.get()->config->http);
+    return !caller.bearer || fits_any(csp.api_keys, *caller.bearer);
+  };
   access.cors = cors;
   access.address_of = [&context](const Request& request) {
     return caller_of(request, context.board.get()->config->http).address;
@@ -63,7 +67,8 @@ http::StreamHandler guarded_events(ApiContext& context, EventHub& hub) {
     };
     try {
       // Whoever has a key that fits is bounded by the watchers there can be; a wrong one is a guess.
-      if (!csp_of_key(request, visit.config())) visit.draw_address();
+      const auto& bearer = visit.caller().bearer;
+      if (!bearer || visit.owner_of(*bearer) == nullptr) visit.draw_address();
     } catch (Refusal& refusal) {
       return refused(std::move(refusal.response));
     }

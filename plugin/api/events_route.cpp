@@ -78,12 +78,8 @@ class EventsRoute {
                    EventHub::Watcher& watcher) const {
     const auto id = access_.csp_of_key(request, config);
     const auto csp = id ? config.csps.find(*id) : config.csps.end();
-    if (csp == config.csps.end()) {
-      Response refused = access_.problem(401, "unauthorized",
-                                         "give a clientID, or a CSP's API key as Bearer token");
-      refused.headers.emplace_back("WWW-Authenticate", "Bearer");
-      return refused;
-    }
+    if (csp == config.csps.end())
+      return unauthorized("give a clientID, or a CSP's API key as Bearer token");
     auto headers = access_.cors(request, csp->second);
     if (!headers) return wrong_origin();
     watcher.watch = *id;
@@ -107,6 +103,8 @@ class EventsRoute {
       const auto csp = config.csps.find(token.value().csp);
       if (csp == config.csps.end())
         return access_.problem(404, "unknown-csp", "there is no CSP " + token.value().csp);
+      if (!access_.key_fits(request, csp->second))
+        return unauthorized("the API key is not one of CSP " + token.value().csp);
       if (!csp->second.quotas.contains(token.value().media))
         return access_.problem(404, "no-quota",
                                token.value().csp + " has no quota of " +
@@ -135,6 +133,12 @@ class EventsRoute {
       return access_.problem(403, "client-id-expired", "the clientID has expired; ask for another");
     return access_.problem(403, "client-id-invalid",
                            "the clientID is not one that a relay here issued");
+  }
+
+  Response unauthorized(std::string_view detail) const {
+    Response refused = access_.problem(401, "unauthorized", detail);
+    refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refused;
   }
 
   Response wrong_origin() const {

@@ -22,6 +22,8 @@ namespace plugin {
 struct EventsAccess {
   /// The CSP whose API key the request bears; compared in constant time.
   std::function<std::optional<std::string>(const http::Request&, const broker::Config&)> csp_of_key;
+  /// Whether the request bears no key at all, or one of the CSP.
+  std::function<bool(const http::Request&, const broker::Csp&)> key_fits;
   /// Headers to add for the request's Origin, none when it has no Origin; nullopt when the CSP does
   /// not allow it.
   std::function<std::optional<http::NamedValues>(const http::Request&, const broker::Csp&)> cors;

@@ -142,7 +142,7 @@ Response get_turn_rest(ApiContext& context, const Request& request) {
   static constexpr std::array<std::string_view, 4> known{"service", "username", "key", "mediaType"};
   // The draft's user name is optional.
   constexpr std::string_view nobody = "anonymous";
-  return answer_public(context, request, [&](Visit& visit) {
+  const auto handler = [&](Visit& visit) {
     visit.read(known);
     if (visit.required("service") != "turn")
       refuse(ProblemType::bad_parameter, "\"service\" must be turn");
@@ -152,7 +152,8 @@ Response get_turn_rest(ApiContext& context, const Request& request) {
     const auto issued = issue_to(visit, csp, media, client.empty() ? std::string(nobody) : client,
                                  visit.config().credential_ttl_s);
     return json_response(turn_rest_json(credentials_of(visit, issued.client_id, issued.token)));
-  });
+  };
+  return answer_public(context, request, handler, KeyPlace::parameter);
 }
 
 }  // namespace plugin

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/json_object.h"
 #include "http/query.h"
 
 namespace plugin {
@@ -12,18 +13,10 @@ using http::NamedValues;
 
 broker::Result<NamedValues> from_json(std::string_view body,
                                       std::span<const std::string_view> known) {
-  // Flat by definition; a parser that recursed would be one more thing to bound.
-  constexpr int depth_max = 1;
-  const auto shallow = [](int depth, http::Json::parse_event_t event, http::Json&) {
-    const bool opens = event == http::Json::parse_event_t::object_start ||
-                       event == http::Json::parse_event_t::array_start;
-    return !(opens && depth >= depth_max);
-  };
-  const http::Json value = http::Json::parse(body, shallow, false);
-  if (value.is_discarded()) return broker::Error{"the body is not valid JSON in UTF-8"};
-  if (!value.is_object()) return broker::Error{"the body must be a JSON object"};
+  const auto value = http::parse_flat_object(body);
+  if (!value) return value.error();
   NamedValues out;
-  for (const auto& [name, member] : value.items()) {
+  for (const auto& [name, member] : value.value().items()) {
     if (std::ranges::find(known, name) == known.end())
       return broker::Error{"the body has an unknown member \"" + name + '"'};
     if (member.is_string())

@@ -21,6 +21,9 @@ class RateLimiter {
   /// used longest ago is forgotten, which favours its owner. `now_ms` is steady.
   [[nodiscard]] int draw(std::string_view name, std::uint32_t per_s, std::int64_t now_ms);
 
+  /// In how many whole seconds there will be a token to draw; 0: there is one. Draws none.
+  [[nodiscard]] int wait_s(std::string_view name, std::uint32_t per_s, std::int64_t now_ms) const;
+
   [[nodiscard]] std::size_t size() const { return buckets_.size(); }
 
  private:

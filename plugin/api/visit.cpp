@@ -96,7 +96,7 @@ const broker::Csp& Visit::csp(const std::string& id) {
 void Visit::admit(const broker::Csp& csp, Entry entry) {
   csp_ = &csp;
   if (caller_.bearer) {
-    key_fits_ = fits_any(csp.api_keys, *caller_.bearer);
+    compare_key([&] { return fits_any(csp.api_keys, *caller_.bearer); });
     if (!key_fits_) refuse_unauthorized("the API key is not one of CSP " + csp.id);
     return draw_csp(csp, "key:");
   }
@@ -113,12 +113,9 @@ void Visit::admit(const broker::Csp& csp, Entry entry) {
 }
 
 const broker::Csp& Visit::csp_of_key(std::string_view key) {
-  const broker::Csp* owner = nullptr;
-  for (const auto& [id, csp] : config().csps)
-    if (fits_any(csp.api_keys, key)) owner = &csp;
+  const broker::Csp* owner = owner_of(key);
   if (owner == nullptr) refuse_unauthorized("the key is not one of any CSP");
   csp_ = owner;
-  key_fits_ = true;
   draw_csp(*owner, "key:");
   return *owner;
 }
@@ -138,7 +135,8 @@ broker::ClientToken Visit::admit_client(const std::string& client_id) {
 }
 
 void Visit::admit_admin() {
-  key_fits_ = caller_.bearer && fits_any(config().http.admin_tokens, *caller_.bearer);
+  if (caller_.bearer)
+    compare_key([&] { return fits_any(config().http.admin_tokens, *caller_.bearer); });
   if (!key_fits_) refuse_unauthorized("an admin token is needed as Bearer");
 }
 
@@ -168,6 +166,25 @@ void Visit::draw_address() {
   const int wait_s = context_.addresses.draw(caller_.address, config().http.requests_per_address,
                                              context_.clock.steady_ms());
   if (wait_s != 0) refuse_flood("this address", wait_s);
+}
+
+void Visit::compare_key(const std::function<bool()>& fits) {
+  const std::uint32_t per_s = config().http.requests_per_address;
+  const std::int64_t now_ms = context_.clock.steady_ms();
+  if (const int wait_s = context_.wrong_keys.wait_s(caller_.address, per_s, now_ms); wait_s != 0)
+    refuse_for_now(ProblemType::too_many_requests, "too many wrong keys from this address", wait_s);
+  key_fits_ = fits();
+  if (!key_fits_) static_cast<void>(context_.wrong_keys.draw(caller_.address, per_s, now_ms));
+}
+
+const broker::Csp* Visit::owner_of(std::string_view key) {
+  const broker::Csp* owner = nullptr;
+  compare_key([&] {
+    for (const auto& [id, csp] : config().csps)
+      if (fits_any(csp.api_keys, key)) owner = &csp;
+    return owner != nullptr;
+  });
+  return owner;
 }
 
 http::Response Visit::flood_or(http::Response refusal) {
@@ -205,16 +222,18 @@ void add_common_headers(http::Response& response) {
 }
 
 http::Response answer_public(ApiContext& context, const http::Request& request,
-                             const std::function<http::Response(Visit&)>& handler) {
+                             const std::function<http::Response(Visit&)>& handler,
+                             KeyPlace key_place) {
   Visit visit(context, request);
+  const bool may_have_key = visit.has_bearer() || key_place == KeyPlace::parameter;
   http::Response response;
   try {
     // Whoever has a key that fits is limited by its CSP alone; a key that does not is found out below.
-    if (!visit.has_bearer()) visit.draw_address();
+    if (!may_have_key) visit.draw_address();
     response = handler(visit);
   } catch (Refusal& refusal) {
     response = std::move(refusal.response);
-    if (visit.has_bearer() && !visit.key_fits()) response = visit.flood_or(std::move(response));
+    if (may_have_key && !visit.key_fits()) response = visit.flood_or(std::move(response));
   }
   visit.add_cors(response);
   add_common_headers(response);

@@ -26,6 +26,12 @@ enum class Entry : std::uint8_t {
   client_id,  ///< a client id that was verified
 };
 
+/// Where a request may have its key.
+enum class KeyPlace : std::uint8_t {
+  bearer,
+  parameter,  ///< in the parameters, which the handler checks first of all
+};
+
 /// What a check throws.
 struct Refusal {
   ProblemType type;
@@ -73,6 +79,11 @@ class Visit {
   /// The refusal of one who came with a key that does not fit, or the problem that there were too
   /// many such.
   [[nodiscard]] http::Response flood_or(http::Response refusal);
+  /// Compares a key or token that the caller gives: `fits()` says whether it is one that there is.
+  /// too-many-requests, without a comparison, when wrong ones came from its address too often.
+  void compare_key(const std::function<bool()>& fits);
+  /// The CSP whose key it is, by compare_key(); null when it is none's.
+  [[nodiscard]] const broker::Csp* owner_of(std::string_view key);
   [[nodiscard]] bool has_bearer() const { return caller_.bearer.has_value(); }
   [[nodiscard]] bool key_fits() const { return key_fits_; }
   /// Lets the page read the answer if its origin is allowed.
@@ -93,7 +104,8 @@ class Visit {
 /// Lets `handler` answer, and does what all public routes have in common: the limit by address, CORS,
 /// headers against caching and guessing.
 [[nodiscard]] http::Response answer_public(ApiContext& context, const http::Request& request,
-                                           const std::function<http::Response(Visit&)>& handler);
+                                           const std::function<http::Response(Visit&)>& handler,
+                                           KeyPlace key_place = KeyPlace::bearer);
 
 /// Answers a CORS preflight.
 [[nodiscard]] http::Response answer_preflight(const ApiContext& context,

@@ -1,15 +1,17 @@
 #include "ctl/body_fields.h"
 
+#include "http/json_object.h"
+
 namespace plugin {
 
 broker::Result<BodyFields> BodyFields::parse(const http::Request& request) {
+  if (!request.query.empty()) return broker::Error{"the members go into the body, not the query"};
   const std::string* type = request.header("Content-Type");
   if (type == nullptr || !http::has_media_type(*type, "application/json"))
     return broker::Error{"the Content-Type must be application/json"};
-  http::Json value = http::Json::parse(request.body, nullptr, false);
-  if (value.is_discarded()) return broker::Error{"the body is not valid JSON in UTF-8"};
-  if (!value.is_object()) return broker::Error{"the body must be a JSON object"};
-  return BodyFields(std::move(value));
+  auto object = http::parse_flat_object(request.body);
+  if (!object) return object.error();
+  return BodyFields(std::move(object).value());
 }
 
 std::optional<http::Json> BodyFields::take(std::string_view name) {

@@ -16,7 +16,7 @@ namespace plugin {
 /// and after that members that nobody took.
 class BodyFields {
  public:
-  /// An error unless the request carries a JSON object and says so in its Content-Type.
+  /// An error unless the request carries a JSON object, says so in its Content-Type and has no query.
   [[nodiscard]] static broker::Result<BodyFields> parse(const http::Request& request);
 
   /// A string that is not empty; "" when the member is missing.

@@ -67,6 +67,7 @@ struct CutTarget {
 class Control {
  public:
   virtual ~Control() = default;
+  /// An error when there is no such CSP; of all CSPs, when the ledger does not answer.
   [[nodiscard]] virtual broker::Result<std::vector<AccountStatus>> usage(
       const std::optional<std::string>& csp, bool clients) = 0;
   [[nodiscard]] virtual std::vector<AllocationStatus> allocations(

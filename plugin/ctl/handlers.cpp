@@ -37,8 +37,10 @@ Response get_usage(Control& control, const Request& request) {
   if (!query) return bad_request(query.error());
   const std::string clients = http::parameter(query.value(), "clients").value_or("0");
   if (clients != "0" && clients != "1") return problem(400, "clients must be 0 or 1");
-  const auto usage = control.usage(http::parameter(query.value(), "csp"), clients == "1");
-  return usage ? json_response(usage_json(usage.value())) : problem(503, usage.error().message);
+  const auto csp = http::parameter(query.value(), "csp");
+  const auto usage = control.usage(csp, clients == "1");
+  if (usage) return json_response(usage_json(usage.value()));
+  return problem(csp ? 404 : 503, usage.error().message);
 }
 
 Response get_allocations(Control& control, const Request& request) {
@@ -94,6 +96,7 @@ Response post_revoke(Control& control, const Request& request) {
 
 Response post_reload(Control& control, const Request& request) {
   if (!request.body.empty()) return problem(400, "a reload takes no body");
+  if (!request.query.empty()) return problem(400, "a reload takes no query");
   if (const auto reloaded = control.reload(); !reloaded)
     return problem(422, reloaded.error().message);
   return json_response({{"reloaded", true}, {"restart_needed", control.status().restart_needed}});

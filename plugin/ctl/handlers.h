@@ -8,8 +8,9 @@
 //   POST /v1/admin/reload                    no body
 //   GET  /v1/admin/status
 //
-// Answers: ctl/status_json.h. Errors: problem documents; 400 for a malformed request, 404 for an
-// allocation that is not there, 422 for what the broker refuses, 503 when the store fails.
+// Answers: ctl/status_json.h. Errors: problem documents; 400 for a malformed request (a POST has no
+// query), 404 for a CSP whose usage is asked or an allocation that is not there, 422 for what the broker
+// refuses, 503 when the store fails.
 //
 // Owner: pure functions but for what `control` does. Threads: the one `control` wants.
 #pragma once

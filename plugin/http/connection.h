@@ -61,6 +61,7 @@ struct Connection {
   evbuffer_cb_entry* output_watch = nullptr;
   Clock::time_point deadline;
   PeerAddress peer;
+  bool of_network = false;  ///< counted among those of its network
   Standing standing = Standing::fresh;
   bool answering = false;                ///< what is written is ours, not a page of evhttp's
   bool doomed = false;                   ///< to be ended as soon as nothing of evhttp's runs

@@ -118,7 +118,8 @@ void ConnectionGuard::look_at(Connection& connection) {
   connection.peer = std::move(*peer);
   const Standing standing = standing_for(connection.peer);
   if (!connection.peer.network.empty()) {
-    ++of_network_[connection.peer.network];
+    connection.of_network = is_bounded(connection.peer);
+    if (connection.of_network) ++of_network_[connection.peer.network];
     const int yes = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   }
@@ -128,11 +129,16 @@ void ConnectionGuard::look_at(Connection& connection) {
   stand(connection, standing);
 }
 
+bool ConnectionGuard::is_bounded(const PeerAddress& peer) const {
+  return !peer.network.empty() && std::ranges::find(limits_.addresses_unbounded, peer.text) ==
+                                      limits_.addresses_unbounded.end();
+}
+
 Standing ConnectionGuard::standing_for(const PeerAddress& peer) const {
   const auto found = of_network_.find(peer.network);
   const std::size_t same = found != of_network_.end() ? found->second : 0;
   const std::size_t same_max = limits_.connections_per_address;
-  if (same_max != 0 && !peer.network.empty() && same >= same_max)
+  if (same_max != 0 && same >= same_max && is_bounded(peer))
     return same < same_max + excess_per_address_max ? Standing::beyond_address : Standing::closing;
   return count(Standing::regular) < limits_.connections_max ? Standing::regular
                                                             : Standing::beyond_total;
@@ -255,8 +261,10 @@ void ConnectionGuard::closed(Connection& connection) {
 
 void ConnectionGuard::let_go(Connection& connection) {
   --counts_[static_cast<std::size_t>(connection.standing)];
-  const auto of_network = of_network_.find(connection.peer.network);
-  if (of_network != of_network_.end() && --of_network->second == 0) of_network_.erase(of_network);
+  if (connection.of_network) {
+    const auto counted = of_network_.find(connection.peer.network);
+    if (--counted->second == 0) of_network_.erase(counted);
+  }
   connections_.erase(connection.buffers());
   accept_or_pause();
 }

@@ -70,6 +70,8 @@ class ConnectionGuard {
 
   void accepted(bufferevent* buffers, bool secure);
   void look_at(Connection& connection);
+  /// Whether it counts against connections_per_address.
+  [[nodiscard]] bool is_bounded(const PeerAddress& peer) const;
   [[nodiscard]] Standing standing_for(const PeerAddress& peer) const;
   void do_chores();
   void tick();

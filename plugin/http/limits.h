@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
+#include <vector>
 
 namespace plugin::http {
 
@@ -16,6 +18,8 @@ struct Limits {
   /// Of one remote address, streams counted; IPv6 by /64. 0: no bound. A few more are told 429, the
   /// rest is closed at once.
   std::size_t connections_per_address = 0;
+  /// Remote addresses, as inet_ntop(3) writes them, without that bound: proxies, which are many clients.
+  std::vector<std::string> addresses_unbounded = {};
   /// From a connection's start, or from the end of its last answer, to the end of the next answer;
   /// a TLS handshake is part of it. One slow octet after another does not extend it.
   std::chrono::milliseconds request_time{10'000};

@@ -189,6 +189,52 @@ TEST_CASE("a CSP's pages together are limited, and its back ends apart from them
   body(addr(api, bearer(acme_key)));
 }
 
+TEST_CASE("a right key in the parameters is limited by its CSP alone", "[api]") {
+  Api api;
+  api.config.http.requests_per_address = 1;
+  api.publish();
+  for (int i = 0; i < 20; ++i) body(api.get("/", "service=turn&key=" + acme_key));
+  for (int i = 0; i < 20; ++i)
+    body(api.post("/", "service=turn&key=" + acme_key, {}, "application/x-www-form-urlencoded"));
+  // None of them was drawn from the address; whoever has no key that fits is.
+  for (int i = 0; i < 4; ++i) problem(api.get("/", "service=turn"), "unauthorized", 401);
+  problem(api.get("/", "x=y"), "too-many-requests", 429);
+}
+
+TEST_CASE("an address that guesses keys is refused before they are compared", "[api]") {
+  Api api;
+  api.config.http.requests_per_address = 1;
+  const std::string id = body(addr(api, bearer(acme_key))).at("clientID");
+  api.publish();
+  const auto wrong = [&](int i) {
+    switch (i) {
+      case 0: return addr(api, bearer("wrong"));
+      case 1: return api.get("/", "service=turn&key=wrong");
+      case 2: return api.get("/v1/admin/status", "", bearer("wrong"));
+      default: return api.get("/v1/getTurnCredentials", "clientID=" + id, bearer(globex_key));
+    }
+  };
+  const auto right = [&](int i, const std::string& address) {
+    Request request = i == 0   ? Api::request("GET", "/v1/getTurnAddr", alice, bearer(acme_key))
+                      : i == 1 ? Api::request("GET", "/", "service=turn&key=" + acme_key)
+                               : Api::request("GET", "/v1/admin/status", "", bearer(admin_token));
+    request.remote_address = address;
+    return api.ask(request);
+  };
+  for (int i = 0; i < 4; ++i) problem(wrong(i), "unauthorized", 401);
+  for (int i = 0; i < 3; ++i) {
+    const Response guessed = right(i, "192.0.2.77");
+    problem(guessed, "too-many-requests", 429);
+    CHECK(header(guessed, "Retry-After") == "1");
+    // Nobody else is hindered, however much is asked.
+    for (int n = 0; n < 20; ++n) body(right(i, "192.0.2.78"));
+  }
+  api.clock.now_ms += 1'000;
+  body(addr(api, bearer(acme_key)));
+  problem(wrong(0), "unauthorized", 401);
+  problem(addr(api, bearer(acme_key)), "too-many-requests", 429);
+}
+
 TEST_CASE("token buckets refill with time, and a full table forgets the longest unused", "[api]") {
   plugin::RateLimiter limiter(2);
   for (int i = 0; i < 8; ++i) CHECK(limiter.draw("a", 2, 0) == 0);
@@ -259,6 +305,19 @@ TEST_CASE("admin routes want an admin token, and the broker thread answers them"
         std::vector<std::string>{"usage acme", "allocations *",
                                  "cut id= csp=acme client=", "status", "revoke who= csp=acme",
                                  "credentials acme video bob 0", "reload", "status"});
+
+  // What is wrong has one of this API's types where there is one.
+  problem(api.get("/v1/admin/usage", "x=y", bearer(admin_token)), "bad-parameter", 400);
+  api.control.error = "it cannot";
+  CHECK(problem(api.get("/v1/admin/usage", "csp=nobody", bearer(admin_token)), "unknown-csp", 404)
+            .at("detail") == "it cannot");
+  problem(api.post("/v1/admin/cut", R"({"id":"1"})", bearer(admin_token)), "not-found", 404);
+  const Response failing = api.get("/v1/admin/usage", "", bearer(admin_token));
+  problem(failing, "overloaded", 503);
+  CHECK(header(failing, "Retry-After") == "1");
+  const Response refused = api.post("/v1/admin/revoke", R"({"csp":"acme"})", bearer(admin_token));
+  CHECK(refused.status == 422);
+  CHECK(Json::parse(refused.body).at("type") == "about:blank");
 
   api.control.throws = true;
   const Response failed = api.get("/v1/admin/usage", "", bearer(admin_token));

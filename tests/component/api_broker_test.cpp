@@ -165,6 +165,35 @@ TEST_CASE("keys, origins and limits of a reloaded file count at once", "[api]") 
   CHECK(api_client::get(addr, {{"Authorization", "Bearer " + other_key}}).status == 200);
 }
 
+TEST_CASE("behind a trusted proxy connections and streams are the clients'", "[api]") {
+  constexpr int streams_per_address = 16;
+  const auto with = [](const std::string& more) {
+    std::string text = config("10 kB");
+    return text.insert(text.find("[relay]"), "connections_per_address = 1\n" + more);
+  };
+  RunningBroker running(with(""));
+  const std::string url = only_url(running);
+  const plugin::UniqueFd first = api_client::connect_to(api_client::target_of(url));
+  CHECK(api_client::get(url + "/healthz").status == 429);
+  running.write_config(with("trusted_proxies = [\"127.0.0.1\"]\n"));
+  REQUIRE(eventually([&] { return api_client::get(url + "/healthz").status == 200; }));
+
+  std::vector<plugin::UniqueFd> open;
+  const auto watch = [&](const std::string& client) {
+    open.push_back(api_client::connect_to(api_client::target_of(url)));
+    const std::string request = "GET /v1/events HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: " + client +
+                                "\r\nAuthorization: Bearer " + key + "\r\n\r\n";
+    REQUIRE(::send(open.back().get(), request.data(), request.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(request.size()));
+    std::array<char, 12> head{};
+    REQUIRE(::recv(open.back().get(), head.data(), head.size(), MSG_WAITALL) == 12);
+    return std::string(head.data() + 9, 3);
+  };
+  for (int i = 0; i < streams_per_address; ++i) CHECK(watch("198.51.100.1") == "200");
+  CHECK(watch("198.51.100.1") == "429");
+  CHECK(watch("198.51.100.2") == "200");
+}
+
 TEST_CASE("two CSPs at once: the one that is exhausted is refused, the other is not", "[api]") {
   const std::string globex =
       "[csp.globex]\napi_key = \"globex-api-key-0123456789\"\n[csp.globex.quota.data]\n"

@@ -133,6 +133,19 @@ TEST_CASE("a body that is wrong in any way is a bad-parameter", "[api]") {
   twice.headers.emplace_back("Content-Type", "application/json");
   twice.body = R"({"clientName":"bob"})";
   problem(api.ask(twice), "bad-parameter", 400);
+  const auto refused = [&](const std::string& members) {
+    return problem(api.post("/v1/getTurnAddr",
+                            R"({"cspID":"acme","mediaType":"video","clientName":"bob",)" + members,
+                            key),
+                   "bad-parameter", 400)
+        .at("detail")
+        .get<std::string>();
+  };
+  CHECK(refused(R"("cspID":"acme"})") == "the body has the member \"cspID\" twice");
+  CHECK(refused(R"("clientName":"\u0062ob"})") == "the body has the member \"clientName\" twice");
+  // What is no plain value is refused, not overlooked.
+  CHECK(refused(R"("ttl":{}})") == "\"ttl\" must be a plain value");
+  CHECK(refused(R"("ttl":[[60]]})") == "\"ttl\" must be a plain value");
 }
 
 TEST_CASE("unknown CSPs, bad media types and media types without quota have their own types",

@@ -69,6 +69,26 @@ TEST_CASE("usage without rows is an empty list, and of all CSPs unless one is na
   CHECK(control.calls() == std::vector<std::string>{"usage *", "usage *"});
 }
 
+TEST_CASE("the usage of a CSP that is not there is a 404") {
+  FakeControl control;
+  control.error = "there is no CSP nobody";
+  const Response response = answer(control, get("usage", "csp=nobody"));
+  CHECK(response.status == 404);
+  CHECK(detail(response) == control.error);
+}
+
+TEST_CASE("a POST that has a query is refused before it does anything") {
+  FakeControl control;
+  for (const char* path : {"cut", "credentials", "revoke", "reload"}) {
+    CAPTURE(path);
+    const bool reload = std::string_view(path) == "reload";
+    Request request = post(path, reload ? "" : R"({"csp":"a"})");
+    request.query = "client=zz";
+    CHECK(answer(control, request).status == 400);
+  }
+  CHECK(control.calls().empty());
+}
+
 TEST_CASE("a ledger that fails is a 503 with its reason") {
   FakeControl control;
   control.error = "sqlite: disk I/O error";
@@ -233,6 +253,9 @@ TEST_CASE("malformed requests are 400 with the reason and reach no broker") {
       {post("cut", R"({"csp":""})"), "\"csp\" must be a string that is not empty"},
       {post("cut", R"({"csp":null})"), "\"csp\" must be a string that is not empty"},
       {post("cut", R"({"csp":"a","what":1})"), "\"what\" is not a member this request has"},
+      {post("cut", R"({"csp":"a","client":"b","csp":"c"})"),
+       "the body has the member \"csp\" twice"},
+      {post("cut", R"({"csp":"a","client":{"x":1}})"), "\"client\" must be a plain value"},
       {post("cut", R"({"csp":"a"})", "text/plain"), "the Content-Type must be application/json"},
       {post("revoke", "{}"), "name either a client_id or a csp"},
       {post("revoke", R"({"client_id":"a","csp":"b"})"), "name either a client_id or a csp"},

@@ -131,6 +131,10 @@ struct Api {
           if (given != nullptr && *given == "Bearer " + std::string(key.reveal())) return id;
       return std::nullopt;
     };
+    access.key_fits = [](const http::Request& request, const broker::Csp& csp) {
+      const std::string* given = request.header("Authorization");
+      return given == nullptr || *given == "Bearer " + std::string(csp.api_keys.at(0).reveal());
+    };
     access.cors = [](const http::Request& request,
                      const broker::Csp& csp) -> std::optional<http::NamedValues> {
       const std::string* origin = request.header("Origin");
@@ -562,6 +566,12 @@ TEST_CASE("who may not watch is told why", "[events]") {
   CHECK(api.refusal(Api::get("", {{"Authorization", "Bearer acme-key-0123456789"},
                                   {"Origin", "https://evil.example"}})) ==
         "403 origin-not-allowed");
+  CHECK(api.refusal(Api::get("clientID=" + id, {{"Authorization", "Bearer acme-key-0123456789"}}))
+            .empty());
+  for (const char* key : {"voice-key-0123456789", "wrong"})
+    CHECK(api.refusal(
+              Api::get("clientID=" + id, {{"Authorization", std::string("Bearer ") + key}})) ==
+          "401 unauthorized");
   CHECK(api.refusal(Api::get("clientId=" + id)) == "400 bad-parameter");
   CHECK(api.refusal(Api::get("clientID=%4")) == "400 bad-parameter");
   std::string many = "clientID=" + id;

@@ -229,6 +229,35 @@ TEST_CASE("one address cannot take the connections of others", "[http]") {
   }));
 }
 
+TEST_CASE("a proxy's connections are those of many clients and are not counted", "[http]") {
+  Limits limits;
+  limits.connections_per_address = 2;
+  limits.addresses_unbounded = {"127.0.0.2"};
+  Served served(limits);
+  std::vector<Client> open;
+  const auto ask_and_stay = [&](const std::string& from) {
+    open.emplace_back(served.port(), from).send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    return open.back().receive_until("\r\n\r\n");
+  };
+  for (int i = 0; i < 10; ++i) CHECK_THAT(ask_and_stay("127.0.0.2"), StartsWith("HTTP/1.1 200"));
+  for (int i = 0; i < 2; ++i) CHECK_THAT(ask_and_stay("127.0.0.3"), StartsWith("HTTP/1.1 200"));
+  CHECK_THAT(get(served.port(), "/hello", "127.0.0.3"), StartsWith("HTTP/1.1 429"));
+
+  // No proxy any more, then one again: what came meanwhile counts and goes without a trace.
+  limits.addresses_unbounded = {"127.0.0.3"};
+  served.server.set_limits(limits);
+  CHECK_THAT(get(served.port(), "/hello", "127.0.0.3"), StartsWith("HTTP/1.1 200"));
+  for (int i = 0; i < 2; ++i) CHECK_THAT(ask_and_stay("127.0.0.2"), StartsWith("HTTP/1.1 200"));
+  CHECK_THAT(get(served.port(), "/hello", "127.0.0.2"), StartsWith("HTTP/1.1 429"));
+  open.clear();
+  limits.addresses_unbounded.clear();
+  served.server.set_limits(limits);
+  for (const std::string from : {"127.0.0.2", "127.0.0.3"})
+    CHECK(turntest::wait_until(milliseconds(3000), [&] {
+      return get(served.port(), "/hello", from).starts_with("HTTP/1.1 200");
+    }));
+}
+
 TEST_CASE("limits that change count for the connections that come", "[http]") {
   Limits limits;
   Served served(limits);
