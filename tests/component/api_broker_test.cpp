@@ -169,7 +169,8 @@ TEST_CASE("behind a trusted proxy connections and streams are the clients'", "[a
   constexpr int streams_per_address = 16;
   const auto with = [](const std::string& more) {
     std::string text = config("10 kB");
-    return text.insert(text.find("[relay]"), "connections_per_address = 1\n" + more);
+    return text.insert(text.find("[relay]"),
+                       "connections_per_address = 1\nwatchers_per_address = 16\n" + more);
   };
   RunningBroker running(with(""));
   const std::string url = only_url(running);
