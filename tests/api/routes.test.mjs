@@ -212,6 +212,7 @@ describe("the HTTP API is what its OpenAPI document says", () => {
       await expect(200, "GET", path, { headers });
       await expect(400, "GET", path, { headers, query: { more: "1" } });
     }
+    await expect(404, "GET", "/v1/admin/usage", { headers, query: { csp: "nobody" } });
     await posted("/v1/admin/cut", { csp: "acme" });
     await posted("/v1/admin/cut", {}, 400);
     await posted("/v1/admin/cut", { id: "0000000000000000-1" }, 404);
