@@ -46,8 +46,13 @@ std::uint64_t remaining_after(std::uint64_t limit_octets, std::uint64_t granted_
 Settlement settle_report(const Share& stored, const UsageReport& report,
                          const OthersTotals& others) {
   const auto answer = [&](std::uint64_t granted, const Share& share) {
-    return Grant{granted, remaining_after(report.limit_octets, share.granted_octets, others),
-                 others.charged_octets, others.used};
+    return Grant{granted,
+                 remaining_after(report.limit_octets, share.granted_octets, others),
+                 others.charged_octets,
+                 others.used,
+                 saturating_sub(others.granted_octets, others.charged_octets),
+                 others.holders,
+                 false};
   };
   const bool numbered = report.sequence != 0;
   if (numbered && report.sequence <= stored.sequence)
@@ -106,16 +111,34 @@ Status check_report(const UsageReport& report) {
   return Nothing{};
 }
 
+namespace {
+
+std::uint64_t target_octets(const GrantSize& size, double octets_per_s) {
+  const double needed = octets_per_s * size.refill_s;
+  // Written so that a rate that is not a number asks for the least.
+  if (needed >= static_cast<double>(size.grant_max_octets)) return size.grant_max_octets;
+  const auto whole = needed > 0 ? static_cast<std::uint64_t>(std::ceil(needed)) : 0;
+  return std::min(std::max(whole, size.grant_min_octets), size.grant_max_octets);
+}
+
+std::uint64_t unless_half_is_left(std::uint64_t target, std::uint64_t unspent) {
+  return unspent > target / 2 ? 0 : target;
+}
+
+}  // namespace
+
 std::uint64_t wanted_octets(const GrantSize& size, std::uint64_t unspent_octets,
                             double octets_per_s) {
-  const double needed = octets_per_s * size.refill_s;
-  std::uint64_t target = size.grant_max_octets;
-  // Written so that a rate that is not a number asks for the least.
-  if (!(needed >= static_cast<double>(size.grant_max_octets))) {
-    const auto whole = needed > 0 ? static_cast<std::uint64_t>(std::ceil(needed)) : 0;
-    target = std::min(std::max(whole, size.grant_min_octets), size.grant_max_octets);
-  }
-  return unspent_octets > target / 2 ? 0 : target;
+  return unless_half_is_left(target_octets(size, octets_per_s), unspent_octets);
+}
+
+std::uint64_t wanted_share_octets(const GrantSize& size, std::uint64_t unspent_octets,
+                                  double octets_per_s, std::uint64_t remaining_octets,
+                                  std::uint32_t holders) {
+  const std::uint64_t share = remaining_octets / 2 / (std::uint64_t{holders} + 1);
+  const std::uint64_t target =
+      std::min(target_octets(size, octets_per_s), std::max(share, size.share_min_octets));
+  return unless_half_is_left(target, unspent_octets);
 }
 
 }  // namespace broker

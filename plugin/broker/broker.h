@@ -18,6 +18,7 @@
 #include "broker/config.h"
 #include "broker/config_watch.h"
 #include "broker/desk.h"
+#include "broker/ports/ledger_link.h"
 #include "broker/ports/ledger_store.h"
 #include "broker/settler.h"
 #include "broker/state_dir.h"
@@ -86,6 +87,7 @@ class Broker final : public Control, public BrokerDesk {
   // start.cpp
   [[nodiscard]] broker::Status prepare();
   void leave_nothing();
+  [[nodiscard]] broker::Status end_incarnation();
   [[nodiscard]] broker::Status open_state();
   [[nodiscard]] broker::Status settle_earlier();
   [[nodiscard]] broker::Status make_table();
@@ -97,6 +99,8 @@ class Broker final : public Control, public BrokerDesk {
   // serve.cpp: what relay threads and the clock ask for
   void on_wake();
   void on_tick();
+  void on_answer();
+  void check_validity();
   void serve_admissions();
   void serve_credit();
   void fold_closed();
@@ -112,7 +116,7 @@ class Broker final : public Control, public BrokerDesk {
 
   // configure.cpp
   void apply(std::shared_ptr<const broker::Config> config);
-  void apply_quota(Account& account, const broker::Quota& quota, bool& exhausted);
+  void apply_quota(Account& account, const broker::Quota& quota);
   [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
                                      const broker::Quota& quota, const std::string& client);
   /// The account's allocations move to the successor with their next packet. To be followed by
@@ -146,7 +150,8 @@ class Broker final : public Control, public BrokerDesk {
   broker::UnixSeconds started_s_ = 0;
 
   std::unique_ptr<StateDir> state_dir_;
-  std::unique_ptr<broker::LedgerStore> store_;
+  std::unique_ptr<broker::LedgerStore> store_;  ///< blocks: at start and stop only
+  std::unique_ptr<broker::LedgerLink> link_;
   std::unique_ptr<RecordWriter> records_;
   std::unique_ptr<MeterTable> table_;
   std::unique_ptr<AccountIndex> index_;

@@ -56,12 +56,12 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
   return account;
 }
 
-void Broker::apply_quota(Account& account, const broker::Quota& quota, bool& exhausted) {
+void Broker::apply_quota(Account& account, const broker::Quota& quota) {
   take_settings(account, quota);
   if (account.stage.load() == Stage::closed) account.stage.store(Stage::last);
   const std::uint64_t limit = limit_of(quota, !account.key.client.empty());
   if (limit != account.limit_octets.load())
-    exhausted = settler_->change_limit(account, limit) || exhausted;
+    settler_->change_limit(account, limit);
   else if (account.stage.load() == Stage::last && account.refused_octets.load() == 0)
     settler_->exchange({&account}, Settler::Ask::at_least);
 }
@@ -93,7 +93,7 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
       account->period_kind = quota->period;
       account->period = period;
     }
-    apply_quota(*account, *quota, cut);
+    apply_quota(*account, *quota);
   }
   // Accounts that are new: learn what is left of them.
   std::vector<Account*> fresh;
@@ -109,7 +109,7 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
   webhooks_->configure(config_);
   announcer_->configure(config_->thresholds);
   publish();
-  if (cut) cut_refusing();
+  if (settler_->take_exhausted() || cut) cut_refusing();
   publish_standing();
   if (api_ != nullptr) api_->configure(config_);
 }

@@ -15,9 +15,7 @@ constexpr std::int64_t client_account_idle_ms = 60'000;
 constexpr std::size_t waiting_max = 65'536;
 
 bool refuses(const Account* account) {
-  if (account == nullptr) return false;
-  const Stage stage = account->stage.load(std::memory_order_acquire);
-  return stage == Stage::exhausted || stage == Stage::closed;
+  return account != nullptr && refuses(account->stage.load(std::memory_order_acquire));
 }
 
 }  // namespace
@@ -49,8 +47,19 @@ void Broker::on_tick() {
     next_second_ms_ = now_ms + 1'000;
     every_second();
   }
+  check_validity();
   cut_refusing();
   tell_standing();
+}
+
+void Broker::on_answer() {
+  serve_admissions();
+  serve_credit();
+  tell_standing();
+}
+
+void Broker::check_validity() {
+  if (settler_->check_validity(std::nullopt)) cut_refusing();
 }
 
 void Broker::every_second() {
@@ -99,18 +108,20 @@ void Broker::serve_admissions() {
           std::find(cold.begin(), cold.end(), account) == cold.end())
         cold.push_back(account);
   }
-  if (!settler_->exchange(cold, Settler::Ask::at_least) && requests.size() < waiting_max) {
-    // The host answers 500 when its patience ends; until then the ledger may come back.
-    waiting_ = std::move(requests);
-    std::erase_if(waiting_, [&](const AdmissionRequest& request) {
-      const bool stale =
-          clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000;
-      if (stale) table_->put_back(*request.slot);
-      return stale;
-    });
-    return;
+  settler_->exchange(cold, Settler::Ask::at_least);
+  const auto undecided = [](const Account* account) {
+    return account != nullptr && !account->ready.load() && !refuses(account);
+  };
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& request = requests[i];
+    const bool waits = undecided(request.account) || undecided(clients[i]);
+    if (!waits || waiting_.size() >= waiting_max)
+      complete(request, clients[i]);
+    else if (clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000)
+      table_->put_back(*request.slot);  // the host has answered 500; the ledger may come back
+    else
+      waiting_.push_back(request);
   }
-  for (std::size_t i = 0; i < requests.size(); ++i) complete(requests[i], clients[i]);
 }
 
 void Broker::complete(const AdmissionRequest& request, Account* client) {
@@ -142,22 +153,23 @@ void Broker::complete(const AdmissionRequest& request, Account* client) {
 
 void Broker::serve_credit() {
   std::vector<Account*> low;
-  bool exhausted = false;
+  std::vector<Account*> dry_ones;
   book_->for_each([&](Account& account) {
-    if (!account.refill_asked.load()) return;
-    const Stage stage = account.stage.load();
     const bool dry = account.refused_octets.load() != 0;
+    if (!account.refill_asked.load() && !dry) return;
+    const Stage stage = account.stage.load();
     // Asked again while the answer to the first time was on its way: there is enough by now.
     const bool enough = !dry && account.pool.load() >= account.low_water.load();
     if (enough || (stage != Stage::open && stage != Stage::last))
       account.refill_asked.store(false);
     else if (dry)
-      exhausted = settler_->resolve_dry(account) || exhausted;
+      dry_ones.push_back(&account);
     else
       low.push_back(&account);
   });
   settler_->exchange(low, Settler::Ask::when_low);
-  if (exhausted) cut_refusing();
+  for (Account* account : dry_ones) settler_->resolve_dry(*account);
+  if (settler_->take_exhausted()) cut_refusing();
 }
 
 void Broker::cut_refusing() {
@@ -169,8 +181,14 @@ void Broker::cut_refusing() {
   plugin::cut(host_, *table_, TURN_CLOSE_QUOTA_EXHAUSTED, [&](const AllocationSlot& slot) {
     const Account* account = index_->at(slot.account);
     const Account* client = index_->at(slot.client_account);
-    return (refuses(account) && account->stage.load() == Stage::exhausted) ||
-           (refuses(client) && client->stage.load() == Stage::exhausted);
+    return (account != nullptr && account->stage.load() == Stage::exhausted) ||
+           (client != nullptr && client->stage.load() == Stage::exhausted);
+  });
+  plugin::cut(host_, *table_, TURN_CLOSE_CANCELLED, [&](const AllocationSlot& slot) {
+    const Account* account = index_->at(slot.account);
+    const Account* client = index_->at(slot.client_account);
+    return (account != nullptr && account->stage.load() == Stage::halted) ||
+           (client != nullptr && client->stage.load() == Stage::halted);
   });
   plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
     const Account* account = index_->at(slot.account);
@@ -252,19 +270,20 @@ void Broker::release_idle() {
   });
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
+  settler_->collect();
   for (Account* account : unused) {
     const std::int64_t idle_ms = now_ms - account->idle_since_ms;
     const Stage stage = account->stage.load();
     const bool holds_grant = account->pool.load() > 0;
     if (stage == Stage::over) {
       if (snapshots_.passed() < account->unpublished) continue;
-      settler_->release(*account);
-      if (settler_->store_error().empty()) book_->erase(*account);
+      if (!settler_->is_settled(*account)) settler_->release(*account);
+      if (settler_->is_settled(*account)) book_->erase(*account);
     } else if (holds_grant && stage != Stage::exhausted && idle_ms >= account_idle_ms) {
       settler_->release(*account);
     } else if (!account->key.client.empty() && stage != Stage::exhausted &&
                idle_ms >= client_account_idle_ms && !account->ready.load() &&
-               settler_->store_error().empty()) {
+               settler_->is_settled(*account)) {
       book_->erase(*account);
     }
   }

@@ -17,15 +17,24 @@ std::uint64_t unspent(const Account& account) {
 
 bool may_reopen(Stage stage) { return stage == Stage::last || stage == Stage::exhausted; }
 
+/// How long to wait for what other relays give back, and how often to ask whether they did.
+constexpr std::int64_t recall_wait_ms = 600;
+constexpr std::int64_t ask_again_ms = 100;
+/// How often to ask a ledger that learns what it may have forgotten.
+constexpr std::int64_t learning_ask_ms = 300;
+/// An exhausted account of a fleet opens again for no less, lest the last crumbs that relays give
+/// back let clients in only to cut them.
+constexpr std::uint64_t reopen_min_octets = 65'536;
+
 }  // namespace
 
 Settler::Settler(const Host& host, const Clock& clock, MeterTable& table, AccountBook& book,
-                 broker::LedgerStore& store, broker::Incarnation incarnation)
+                 broker::LedgerLink& link, broker::Incarnation incarnation)
     : host_(host),
       clock_(clock),
       table_(table),
       book_(book),
-      store_(store),
+      link_(link),
       incarnation_(std::move(incarnation)) {}
 
 std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
@@ -51,7 +60,26 @@ std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
   return totals;
 }
 
-broker::UsageReport Settler::report_of(const Account& account) const {
+std::uint64_t Settler::wanted_of(const Account& account, Ask ask) const {
+  const Stage stage = account.stage.load();
+  if (ask == Ask::nothing || stage == Stage::halted) return 0;
+  const bool at_least = ask == Ask::at_least;
+  if (!at_least) {
+    if (!account.ready.load()) return 0;
+    if (account.pool.load() >= account.low_water.load() && !may_reopen(stage)) return 0;
+    if (link_.is_shared() && stage == Stage::exhausted &&
+        account.remaining_octets < reopen_min_octets)
+      return 0;
+  }
+  const std::uint64_t held = at_least ? 0 : unspent(account);
+  const std::uint64_t wanted =
+      link_.is_shared() ? broker::wanted_share_octets(grant_size_, held, account.octets_per_s,
+                                                      account.remaining_octets, account.holders)
+                        : broker::wanted_octets(grant_size_, held, account.octets_per_s);
+  return wanted == 0 ? 0 : std::max(wanted, account.refused_octets.load());
+}
+
+broker::UsageReport Settler::report_of(Account& account, Ask ask) const {
   const Totals& totals = totals_[account.slot];
   broker::UsageReport report;
   report.account = account.key;
@@ -60,53 +88,95 @@ broker::UsageReport Settler::report_of(const Account& account) const {
   report.charged_octets = totals.charged_octets;
   // While the account gave credit back a packet may have been in flight: never report less than
   // used.
-  report.granted_octets = std::max(account.granted_octets, totals.charged_octets);
+  account.granted_octets = std::max(account.granted_octets, totals.charged_octets);
+  report.granted_octets = account.granted_octets;
+  report.wanted_octets = wanted_of(account, ask);
   report.sequence = ++table_.header().report_sequence;
   return report;
 }
 
-bool Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
-  if (accounts.empty()) return true;
-  for (Account* account : accounts) account->refill_asked.store(false);
+void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
+  const std::int64_t now_ms = clock_.steady_ms();
+  std::vector<Account*> asked;
+  for (Account* account : accounts)
+    if (!account->asking && now_ms >= account->ask_at_ms) asked.push_back(account);
+  if (asked.empty()) return;
+  for (Account* account : asked) account->refill_asked.store(false);
   collect();
-  std::vector<broker::UsageReport> reports;
-  reports.reserve(accounts.size());
-  for (Account* account : accounts) {
-    auto report = report_of(*account);
-    if (ask == Ask::at_least ||
-        (ask == Ask::when_low && account->ready.load() &&
-         (account->pool.load() < account->low_water.load() || may_reopen(account->stage.load()))))
-      report.wanted_octets = broker::wanted_octets(
-          grant_size_, ask == Ask::at_least ? 0 : unspent(*account), account->octets_per_s);
-    if (const auto refused = account->refused_octets.load(); report.wanted_octets != 0)
-      report.wanted_octets = std::max(report.wanted_octets, refused);
-    reports.push_back(std::move(report));
+  Reports reports;
+  reports.reserve(asked.size());
+  for (Account* account : asked) {
+    account->dry_asked = account->refused_octets.load() != 0;
+    reports.push_back(report_of(*account, ask));
+    account->asking = true;
+    account->must_report = false;
+    account->reported_at_ms = now_ms;
   }
-  auto grants = store_.exchange(incarnation_, reports);
+  const bool called_before = std::exchange(calling_, true);
+  link_.exchange(incarnation_, reports,
+                 [self = std::weak_ptr(self_), asked, reports](const auto& grants) {
+                   if (const auto settler = self.lock())
+                     (*settler)->take_answers(asked, reports, grants);
+                 });
+  calling_ = called_before;
+}
+
+void Settler::take_answers(const std::vector<Account*>& accounts, const Reports& reports,
+                           const broker::Result<std::vector<broker::Grant>>& grants) {
+  for (Account* account : accounts) account->asking = false;
   note_store(grants ? nullptr : &grants.error());
-  if (!grants) return false;
-  for (std::size_t i = 0; i < accounts.size(); ++i)
-    take_answer(*accounts[i], reports[i], grants.value()[i]);
-  return true;
+  std::vector<Account*> outdated;
+  learning_ = false;
+  for (std::size_t i = 0; i < accounts.size(); ++i) {
+    Account& account = *accounts[i];
+    if (!grants) {
+      account.must_report = true;
+      continue;
+    }
+    take_answer(account, reports[i], grants.value()[i]);
+    if (reports[i].limit_octets != account.limit_octets.load()) outdated.push_back(&account);
+  }
+  exchange(outdated, Ask::at_least);
+  if (!calling_) look_again_();
 }
 
 void Settler::take_answer(Account& account, const broker::UsageReport& report,
                           const broker::Grant& grant) {
-  const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
-  account.granted_octets = std::max(grant.granted_octets, report.granted_octets);
   account.remaining_octets = grant.remaining_octets;
   account.others = grant.used_by_others;
   account.others_charged_octets = grant.used_by_others_octets;
+  account.unspent_by_others_octets = grant.unspent_by_others_octets;
+  account.holders = grant.holders;
   account.reported_octets = octets_of(report.used);
+  account.learning = grant.learning;
+  if (grant.learning) {
+    learning_ = true;
+    account.ask_at_ms = clock_.steady_ms() + learning_ask_ms;
+    return;
+  }
+  // Granted under another limit: not taken, and given back by the next report.
+  if (report.limit_octets != account.limit_octets.load()) {
+    account.must_report = true;
+    return;
+  }
+  const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
+  account.granted_octets += added;
   put_back(account, static_cast<std::int64_t>(added));
   // Half of what is there now: the next grant is asked for while this one is still being spent.
   account.low_water.store(
       grant.remaining_octets == 0 ? 0 : static_cast<std::int64_t>(unspent(account) / 2));
   if (report.wanted_octets != 0) account.ready.store(true, std::memory_order_release);
+  if (account.dry_asked) account.dry_answered = true;
+  reopen(account, report, grant, added);
+  if (std::exchange(account.lowered, false) && unspent(account) == 0) exhaust(account);
+}
 
+void Settler::reopen(Account& account, const broker::UsageReport& report,
+                     const broker::Grant& grant, std::uint64_t added) {
   const Stage stage = account.stage.load();
   // Without allocations nothing was asked for yet: the next one will be given of what is left.
-  const std::uint64_t there = added != 0 || account.ready.load() ? added : grant.remaining_octets;
+  std::uint64_t there = added != 0 || account.ready.load() ? added : grant.remaining_octets;
+  if (link_.is_shared() && stage == Stage::exhausted && there < reopen_min_octets) there = 0;
   if (there != 0 && may_reopen(stage)) {
     account.stage.store(Stage::open, std::memory_order_release);
     if (stage == Stage::exhausted)
@@ -114,7 +184,8 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
                  broker::to_string(account.key.media), there);
   }
   const bool nothing = grant.remaining_octets == 0 && unspent(account) == 0 &&
-                       grant.granted_octets == report.charged_octets;
+                       grant.granted_octets == report.charged_octets &&
+                       !others_may_give_back(account, 1);
   if (nothing && account.stage.load() == Stage::open && account.live.load() == 0)
     account.stage.store(Stage::exhausted, std::memory_order_release);
 }
@@ -142,70 +213,124 @@ void Settler::take_back_idle() {
   }
 }
 
-bool Settler::resolve_dry(Account& account) {
+bool Settler::others_may_give_back(const Account& account, std::uint64_t needed) const {
+  if (!link_.is_shared()) return false;
+  // What each keeps for its own next packets does not come back.
+  return account.unspent_by_others_octets >=
+         std::max(needed, account.holders * grant_size_.share_min_octets + 1);
+}
+
+bool Settler::wait_for_others(Account& account, std::uint64_t needed) {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (account.recall_end_ms == 0) {
+    if (!others_may_give_back(account, needed)) return false;
+    account.recall_end_ms = now_ms + recall_wait_ms;
+    link_.recall(account.key);
+  } else if (now_ms >= account.recall_end_ms) {
+    return false;
+  }
+  account.dry_answered = false;
+  account.ask_at_ms = now_ms + ask_again_ms;
+  return true;
+}
+
+void Settler::resolve_dry(Account& account) {
   const std::uint64_t needed = account.refused_octets.load();
   const auto covered = [&] { return needed == 0 || unspent(account) >= needed; };
+  const auto ask = [&] {
+    exchange({&account}, Ask::at_least);
+    return account.dry_answered;
+  };
   const Stage stage = account.stage.load();
-  if (stage != Stage::open && stage != Stage::last) return false;
+  if (account.asking || (stage != Stage::open && stage != Stage::last)) return;
 
-  bool asked = false;
-  if (account.remaining_octets != 0 || !account.ready.load()) {
-    if (!exchange({&account}, Ask::at_least)) return false;
-    asked = true;
-  }
+  if (!covered() && !account.dry_answered && (account.remaining_octets != 0 || !account.ready) &&
+      !ask())
+    return;
   if (!covered()) {
     // From here on allocations draw packet by packet, so that what is taken back stays back.
     account.stage.store(Stage::last);
     take_back(account);
   }
-  if (!covered() && !asked && !exchange({&account}, Ask::at_least)) return false;
+  if (!covered() && !account.dry_answered && !ask()) return;
+  if (!covered() && wait_for_others(account, needed)) return;
   account.refused_octets.store(0);
   account.refill_asked.store(false);
-  if (covered()) {
-    if (account.remaining_octets != 0) account.stage.store(Stage::open);
-    return false;
-  }
-  exhaust(account);
-  return true;
+  account.dry_answered = false;
+  account.recall_end_ms = 0;
+  if (!covered())
+    exhaust(account);
+  else if (account.remaining_octets != 0)
+    account.stage.store(Stage::open);
 }
 
 void Settler::exhaust(Account& account) {
   account.stage.store(Stage::exhausted, std::memory_order_release);
   take_back(account);
+  exhausted_ = true;
   host_.info("quota of {}/{}{}{} is exhausted: {} octets", account.key.csp,
              broker::to_string(account.key.media), account.key.client.empty() ? "" : " client ",
              account.key.client, account.limit_octets.load());
 }
 
-bool Settler::change_limit(Account& account, std::uint64_t limit_octets) {
+void Settler::change_limit(Account& account, std::uint64_t limit_octets) {
   const std::uint64_t before = account.limit_octets.exchange(limit_octets);
   table_.account(account.slot).limit_octets = limit_octets;
   if (limit_octets >= before) {
     exchange({&account}, account.ready.load() ? Ask::at_least : Ask::nothing);
-    return false;
+    return;
   }
   account.stage.store(Stage::last);
   take_back(account);
-  const std::int64_t unspent_octets = draw(account, 1, INT64_MAX);
-  account.granted_octets -= static_cast<std::uint64_t>(unspent_octets);
-  // Without an answer from the store the account stays dry: never over the new limit.
-  if (!exchange({&account}, Ask::at_least)) return false;
-  if (unspent(account) != 0) return false;
-  exhaust(account);
-  return true;
+  give_up_unspent(account, 0);
+  // Until the store answers the account stays dry: never over the new limit.
+  account.lowered = true;
+  exchange({&account}, Ask::at_least);
+}
+
+void Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
+  const std::uint64_t held = unspent(account);
+  if (held <= keep_octets) return;
+  const auto drawn = draw(account, 1, static_cast<std::int64_t>(held - keep_octets));
+  account.granted_octets -= static_cast<std::uint64_t>(drawn);
+  account.must_report = true;
 }
 
 void Settler::release(Account& account) {
   take_back(account);
-  const std::int64_t unspent_octets = draw(account, 1, INT64_MAX);
-  account.granted_octets -= static_cast<std::uint64_t>(unspent_octets);
+  give_up_unspent(account, 0);
   account.ready.store(false);
   exchange({&account}, Ask::nothing);
+}
+
+void Settler::give_back(Account& account) {
+  if (account.stage.load() != Stage::open) return;
+  const auto keep = static_cast<std::uint64_t>(account.octets_per_s);
+  if (keep == 0) take_back(account);
+  const std::uint64_t before = account.granted_octets;
+  give_up_unspent(account, std::max(keep, grant_size_.share_min_octets));
+  if (account.granted_octets == before) return;
+  // Not to be asked for again at once by the next packet.
+  account.low_water.store(static_cast<std::int64_t>(unspent(account) / 2));
+  exchange({&account}, Ask::nothing);
+}
+
+bool Settler::is_settled(const Account& account) const {
+  const Totals& totals = totals_[account.slot];
+  return !account.asking && !account.must_report &&
+         account.reported_octets == octets_of(totals.used) &&
+         account.granted_octets <= totals.charged_octets;
+}
+
+void Settler::report_all() {
+  book_.for_each([](Account& account) { account.must_report = true; });
+  report_changes();
 }
 
 void Settler::report_changes() {
   collect();
   const std::int64_t now_ms = clock_.steady_ms();
+  const std::int64_t interval_ms = link_.report_interval_ms();
   std::vector<Account*> changed;
   book_.for_each([&](Account& account) {
     const std::uint64_t octets = octets_of(totals_[account.slot].used);
@@ -216,21 +341,52 @@ void Settler::report_changes() {
           static_cast<double>(elapsed_ms);
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
-    if (octets != account.reported_octets || account.stage.load() == Stage::exhausted)
+    const bool news = octets != account.reported_octets || account.stage == Stage::exhausted;
+    if (account.must_report || (news && now_ms - account.reported_at_ms >= interval_ms))
       changed.push_back(&account);
   });
   exchange(changed, Ask::when_low);
 }
 
-broker::Status Settler::end() {
-  collect();
-  std::vector<broker::UsageReport> reports;
+bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
+  const bool ended = clock_.steady_ms() >= link_.valid_until_ms();
+  if (!ended && !halted_) return false;
+  const bool just_ended = ended && !halted_;
+  halted_ = ended;
+  if (just_ended)
+    host_.error("the ledger was out of reach for longer than grants are valid: {}",
+                extra_octets ? "relaying goes on as on_store_loss allows" : "allocations are cut");
+  bool any = false;
   book_.for_each([&](Account& account) {
-    auto report = report_of(account);
+    const Stage stage = account.stage.load();
+    if (!ended) {
+      if (stage == Stage::halted) account.stage.store(Stage::open, std::memory_order_release);
+      account.must_report = true;
+      return;
+    }
+    if (stage != Stage::open && stage != Stage::last) return;
+    if (extra_octets && just_ended) {
+      account.granted_octets += *extra_octets;
+      put_back(account, static_cast<std::int64_t>(*extra_octets));
+    }
+    if (extra_octets && unspent(account) >= std::max<std::uint64_t>(account.refused_octets, 1))
+      return;
+    account.stage.store(Stage::halted, std::memory_order_release);
+    take_back(account);
+    any = true;
+  });
+  return any;
+}
+
+void Settler::end(broker::LedgerLink::Done<broker::Nothing> done) {
+  collect();
+  Reports reports;
+  book_.for_each([&](Account& account) {
+    auto report = report_of(account, Ask::nothing);
     report.granted_octets = report.charged_octets;
     reports.push_back(std::move(report));
   });
-  return store_.end(incarnation_, reports);
+  link_.end(incarnation_, std::move(reports), std::move(done));
 }
 
 void Settler::note_store(const broker::Error* error) {

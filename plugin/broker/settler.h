@@ -1,13 +1,20 @@
 // Moves octets between the ledger, the accounts' pools and the allocations' meters.
 // Owner: the broker. Threads: the broker thread; relay threads go on spending meanwhile.
+//
+// The ledger answers when it can (broker/ports/ledger_link.h). An account has one report on its way
+// at most; what else is wanted of it waits for the answer.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/account_book.h"
-#include "broker/ports/ledger_store.h"
+#include "broker/ports/ledger_link.h"
 #include "clock.h"
 #include "host.h"
 #include "meter/meter_table.h"
@@ -16,21 +23,29 @@ namespace plugin {
 
 class Settler {
  public:
+  /// All borrowed.
   Settler(const Host& host, const Clock& clock, MeterTable& table, AccountBook& book,
-          broker::LedgerStore& store, broker::Incarnation incarnation);
+          broker::LedgerLink& link, broker::Incarnation incarnation);
 
-  /// Reports the accounts and asks for credit where `ask` says so. False when the store failed;
-  /// then nothing is lost and the next call makes up for it.
+  /// Called after an answer that did not come at once: whoever waits for one looks again.
+  void on_answer(std::function<void()> look) { look_again_ = std::move(look); }
+
+  /// Reports the accounts and asks for credit where `ask` says so; those that have a report on its
+  /// way are passed over. What a failing store does not take is made up for by the next report.
   enum class Ask { nothing, when_low, at_least };
-  bool exchange(const std::vector<Account*>& accounts, Ask ask);
+  void exchange(const std::vector<Account*>& accounts, Ask ask);
 
-  /// An account could not cover a packet: ask the ledger, take back what allocations hold, and if
-  /// that is not enough either, the account is exhausted. True when it has just become exhausted.
-  bool resolve_dry(Account& account);
+  /// An account could not cover a packet: ask the ledger, take back what allocations hold, wait for
+  /// what other relays give back, and if that is not enough either, the account is exhausted. To be
+  /// called again until refused_octets is 0.
+  void resolve_dry(Account& account);
 
   /// A new limit. Lowering takes all unspent credit back first, so that not one octet goes beyond
-  /// it. True when the account has just become exhausted.
-  bool change_limit(Account& account, std::uint64_t limit_octets);
+  /// it.
+  void change_limit(Account& account, std::uint64_t limit_octets);
+
+  /// Whether accounts have become exhausted since it was asked last: their allocations are to be cut.
+  [[nodiscard]] bool take_exhausted() { return std::exchange(exhausted_, false); }
 
   /// Takes back all credit the allocations of an account hold.
   void take_back(const Account& account);
@@ -38,11 +53,21 @@ class Settler {
   void take_back_idle();
   /// Returns an unused account's grant to the ledger.
   void release(Account& account);
+  /// Another relay lacks octets of this account: returns what is not needed in the next second.
+  void give_back(Account& account);
+  /// The ledger knows all of an account, and the account holds nothing. As of the last collect().
+  [[nodiscard]] bool is_settled(const Account& account) const;
 
+  /// The ledger may have forgotten what it was told: tell it all again.
+  void report_all();
   /// Measures rates and reports every account that has changed since it last reported.
   void report_changes();
+  /// Halts all accounts when their grants have ended for want of the ledger, and lets them go on when
+  /// it answers again. `extra_octets`: what an account may relay beyond its grant instead, once.
+  /// True when accounts were halted just now.
+  bool check_validity(const std::optional<std::uint64_t>& extra_octets);
   /// The incarnation is over: the last totals of all accounts.
-  [[nodiscard]] broker::Status end();
+  void end(broker::LedgerLink::Done<broker::Nothing> done);
 
   struct Totals {
     broker::UsedTotals used;
@@ -54,10 +79,21 @@ class Settler {
   [[nodiscard]] const std::vector<Totals>& totals() const { return totals_; }
 
   [[nodiscard]] const std::string& store_error() const { return store_error_; }
+  [[nodiscard]] bool is_learning() const { return learning_; }
 
  private:
-  [[nodiscard]] broker::UsageReport report_of(const Account& account) const;
+  using Reports = std::vector<broker::UsageReport>;
+
+  [[nodiscard]] broker::UsageReport report_of(Account& account, Ask ask) const;
+  [[nodiscard]] std::uint64_t wanted_of(const Account& account, Ask ask) const;
+  void take_answers(const std::vector<Account*>& accounts, const Reports& reports,
+                    const broker::Result<std::vector<broker::Grant>>& grants);
   void take_answer(Account& account, const broker::UsageReport& report, const broker::Grant& grant);
+  void reopen(Account& account, const broker::UsageReport& report, const broker::Grant& grant,
+              std::uint64_t added);
+  [[nodiscard]] bool others_may_give_back(const Account& account, std::uint64_t needed) const;
+  [[nodiscard]] bool wait_for_others(Account& account, std::uint64_t needed);
+  void give_up_unspent(Account& account, std::uint64_t keep_octets);
   void exhaust(Account& account);
   void note_store(const broker::Error* error);
 
@@ -65,12 +101,19 @@ class Settler {
   const Clock& clock_;
   MeterTable& table_;
   AccountBook& book_;
-  broker::LedgerStore& store_;
+  broker::LedgerLink& link_;
   broker::Incarnation incarnation_;
   broker::GrantSize grant_size_;
+  std::function<void()> look_again_ = [] {};
   std::vector<Totals> totals_;
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
   std::string store_error_;
+  bool exhausted_ = false;
+  bool learning_ = false;
+  bool halted_ = false;
+  bool calling_ = false;  ///< answers that come now come at once
+  /// Answers may come when this is gone.
+  std::shared_ptr<Settler*> self_ = std::make_shared<Settler*>(this);
 };
 
 }  // namespace plugin

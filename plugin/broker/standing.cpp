@@ -10,7 +10,8 @@ namespace {
 constexpr std::int64_t standing_ms = 200;         ///< while octets are relayed
 constexpr std::int64_t idle_standing_ms = 1'000;  ///< else; other relays may spend
 
-bool refuses(const Account& account) {
+/// Whether the quota is gone; a ledger out of reach is another matter (unhealthy).
+bool is_exhausted(const Account& account) {
   const Stage stage = account.stage.load();
   return stage == Stage::exhausted || stage == Stage::closed;
 }
@@ -28,6 +29,8 @@ class Digest {
 
 std::string Broker::unhealthy() const {
   if (!settler_->store_error().empty()) return "the relay's ledger does not answer";
+  if (settler_->is_learning())
+    return "the ledger may have forgotten grants and waits for all relays to report";
   std::uint64_t live = 0;
   book_->for_each([&](const Account& account) {
     if (account.key.client.empty()) live += account.live.load();
@@ -43,7 +46,7 @@ std::uint64_t Broker::standing_shape() const {
   book_->for_each([&](const Account& account) {
     if (account.stage.load() == Stage::over) return;
     digest.add(account.slot);
-    digest.add(refuses(account) ? 1 : 0);
+    digest.add(is_exhausted(account) ? 1 : 0);
     digest.add(account.limit_octets.load());
     digest.add(static_cast<std::uint64_t>(account.period.end_s));
   });
@@ -71,7 +74,7 @@ void Broker::publish_standing() {
     out.limit_octets = account.limit_octets.load();
     out.used_octets =
         settler_->totals()[account.slot].charged_octets + account.others_charged_octets;
-    out.exhausted = refuses(account);
+    out.exhausted = is_exhausted(account);
     out.period = broker::period_name(account.period_kind, key.period_start_s);
     if (account.period.end_s != broker::period_never_ends) out.period_end_s = account.period.end_s;
     if (key.client.empty())

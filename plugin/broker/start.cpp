@@ -11,6 +11,7 @@
 #include "api/usable_config.h"
 #include "broker/broker.h"
 #include "broker/recovery.h"
+#include "ledger/local_ledger.h"
 #include "records/recorded.h"
 #include "sqlite/sqlite_ledger.h"
 
@@ -89,10 +90,16 @@ broker::Status Broker::prepare() {
 void Broker::leave_nothing() {
   control_.reset();
   if (settler_ == nullptr) return;
-  if (auto status = settler_->end(); !status)
+  if (auto status = end_incarnation(); !status)
     host_.error("ledger: {}; the next start settles what is open", status.error().message);
   else
     ::unlink(state_dir_->meter_table().c_str());
+}
+
+broker::Status Broker::end_incarnation() {
+  broker::Status outcome = broker::Error{"the ledger did not answer"};
+  settler_->end([&](broker::Status status) { outcome = std::move(status); });
+  return outcome;
 }
 
 broker::Status Broker::open_state() {
@@ -103,6 +110,7 @@ broker::Status Broker::open_state() {
   auto ledger = SqliteLedger::open(state_dir_->resolve(config_->store.path));
   if (!ledger) return with_name("ledger", ledger.error());
   store_ = std::move(ledger).value();
+  link_ = std::make_unique<LocalLedger>(*store_);
 
   RecordWriterOptions options;
   options.path = state_dir_->resolve(config_->records.path);
@@ -175,7 +183,8 @@ broker::Status Broker::make_table() {
   table_->header().alive_ms.store(clock_.unix_ms());
   index_ = std::make_unique<AccountIndex>(config.limits.accounts_max);
   book_ = std::make_unique<AccountBook>(*table_, *index_);
-  settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *store_, incarnation);
+  settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *link_, incarnation);
+  settler_->on_answer([this] { on_answer(); });
   announcer_ = std::make_unique<Announcer>(clock_, *index_, *book_, *settler_, sinks_);
   relay_side_ = std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
 
@@ -248,7 +257,7 @@ void Broker::finish() {
       host_.warning("allocations are still open: the next start settles them");
       return;
     }
-  if (auto status = settler_->end(); !status) {
+  if (auto status = end_incarnation(); !status) {
     host_.error("ledger: {}; the next start settles what is open", status.error().message);
     return;
   }

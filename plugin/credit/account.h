@@ -21,8 +21,14 @@ enum class Stage : std::uint8_t {
   last,       ///< the ledger has no more: packet by packet, so that nothing is stranded
   exhausted,  ///< nothing: allocations are being cut, new ones get 486
   closed,     ///< the CSP or its quota is gone from the configuration: as exhausted
+  halted,     ///< the ledger was out of reach for longer than grants are valid: as exhausted
   over        ///< its period has ended: allocations move to the successor
 };
+
+/// Whether an account gives no credit and takes no allocation.
+constexpr bool refuses(Stage stage) {
+  return stage == Stage::exhausted || stage == Stage::closed || stage == Stage::halted;
+}
 
 struct Account {
   Account(broker::AccountKey account_key, std::uint32_t slot_index)
@@ -53,8 +59,19 @@ struct Account {
   std::uint64_t remaining_octets = 0;  ///< the ledger could still grant, at its last answer
   broker::UsedTotals others;           ///< other incarnations' use, at its last answer
   std::uint64_t others_charged_octets = 0;
-  std::uint64_t reported_octets = 0;  ///< all directions, when it last reported
-  double octets_per_s = 0;            ///< measured
+  std::uint64_t reported_octets = 0;           ///< all directions, when it last reported
+  std::uint64_t unspent_by_others_octets = 0;  ///< at the ledger's last answer
+  std::uint32_t holders = 0;                   ///< other relays that hold some of that
+  bool asking = false;                         ///< a report is on its way, or its answer
+  bool must_report = false;    ///< though nothing was used: a grant was given back, or forgotten
+  bool dry_asked = false;      ///< that report tells of a packet that did not fit
+  bool dry_answered = false;   ///< the ledger has answered since then
+  bool lowered = false;        ///< the limit was, and the ledger has not answered since then
+  bool learning = false;       ///< the ledger grants nothing yet, at its last answer
+  std::int64_t ask_at_ms = 0;  ///< steady; not before
+  std::int64_t recall_end_ms = 0;   ///< steady; waiting for what others give back; 0: not
+  std::int64_t reported_at_ms = 0;  ///< steady
+  double octets_per_s = 0;          ///< measured
   std::uint64_t measured_octets = 0;
   std::int64_t measured_at_ms = 0;
   std::int64_t idle_since_ms = 0;

@@ -40,8 +40,6 @@ CreditDecision dry(Account& account, std::int64_t useful) {
   return {CreditVerdict::later, ask_for_refill(account)};
 }
 
-bool refuses(Stage stage) { return stage == Stage::exhausted || stage == Stage::closed; }
-
 }  // namespace
 
 std::int64_t rate_allowance(AllocationSlot& slot, std::uint64_t octets_per_s, std::int64_t now_ms) {

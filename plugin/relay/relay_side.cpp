@@ -143,13 +143,12 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
 }
 
 bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* client) {
-  const auto refuses = [](const Account& a) {
-    const Stage stage = a.stage.load(std::memory_order_acquire);
-    return stage == Stage::exhausted || stage == Stage::closed;
+  const auto refused = [](const Account& a) {
+    return refuses(a.stage.load(std::memory_order_acquire));
   };
   const auto limit = account.allocations_max.load(std::memory_order_relaxed);
   const auto live = account.live.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (refuses(account) || (client != nullptr && refuses(*client)) || (limit != 0 && live > limit)) {
+  if (refused(account) || (client != nullptr && refused(*client)) || (limit != 0 && live > limit)) {
     account.live.fetch_sub(1, std::memory_order_relaxed);
     table.put_back(slot);
     return false;

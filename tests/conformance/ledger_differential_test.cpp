@@ -15,6 +15,15 @@ namespace {
 
 constexpr int steps = 10'000;
 
+using Grants = broker::Result<std::vector<broker::Grant>>;
+
+/// SQLite does not count them.
+Grants without_holders(Grants grants) {
+  if (grants)
+    for (broker::Grant& grant : grants.value()) grant.holders = 0;
+  return grants;
+}
+
 class RandomLife {
  public:
   explicit RandomLife(std::uint64_t seed) : random_(seed) {}
@@ -25,8 +34,8 @@ class RandomLife {
     if (what < 80) {
       const Incarnation who = incarnation();
       const std::vector<UsageReport> reports = some_reports();
-      const auto expected = model.exchange(who, reports);
-      same(expected, store.exchange(who, reports));
+      const auto expected = without_holders(model.exchange(who, reports));
+      same(expected, without_holders(store.exchange(who, reports)));
       taken_ += expected ? 1 : 0;
     } else if (what < 88) {
       const Incarnation who = incarnation();

@@ -17,9 +17,9 @@ STORE_TEST("a grant is never more than what is left of the limit") {
   TestType fixture;
   LedgerStore& store = fixture.store();
   CHECK(exchange_one(store, relay_a, Report(acme_video, 100).wants(60)) == Grant{60, 40, 0, {}});
-  CHECK(exchange_one(store, relay_b, Report(acme_video, 100).wants(60)) == Grant{40, 0, 0, {}});
+  CHECK(exchange_one(store, relay_b, Report(acme_video, 100).wants(60)) == Grant{40, 0, 0, {}, 60});
   CHECK(exchange_one(store, relay_a, Report(acme_video, 100).granted(60).wants(1)) ==
-        Grant{60, 0, 0, {}});
+        Grant{60, 0, 0, {}, 40});
 }
 
 STORE_TEST("accounts differ in CSP, media type, period and client") {
@@ -109,7 +109,7 @@ STORE_TEST("a raised limit is granted from at once") {
   LedgerStore& store = fixture.store();
   exchange_one(store, relay_a, Report(acme_video, 100).wants(100));
   CHECK(exchange_one(store, relay_b, Report(acme_video, 100).wants(5)).granted_octets == 0);
-  CHECK(exchange_one(store, relay_b, Report(acme_video, 104).wants(5)) == Grant{4, 0, 0, {}});
+  CHECK(exchange_one(store, relay_b, Report(acme_video, 104).wants(5)) == Grant{4, 0, 0, {}, 100});
 }
 
 STORE_TEST("a limit lowered below the grants calls them back and grants nothing") {

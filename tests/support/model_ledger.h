@@ -133,6 +133,7 @@ class ModelLedger final : public LedgerStore {
       others.granted_octets += share->second.granted_octets;
       others.charged_octets += share->second.charged_octets;
       others.used += share->second.used;
+      if (share->second.granted_octets > share->second.charged_octets) ++others.holders;
     };
     for (const auto& [incarnation, shares] : open_)
       if (incarnation != reporter) add(shares);

@@ -47,6 +47,8 @@ struct OthersTotals {
   std::uint64_t granted_octets = 0;
   std::uint64_t charged_octets = 0;
   UsedTotals used;
+  /// Shares with granted_octets > charged_octets; 0 where a store for one relay does not count them.
+  std::uint32_t holders = 0;
 };
 
 /// What the ledger answers.
@@ -58,6 +60,12 @@ struct Grant {
   std::uint64_t remaining_octets = 0;       ///< what could still be granted to anybody after this
   std::uint64_t used_by_others_octets = 0;  ///< charged octets of the other incarnations
   UsedTotals used_by_others;
+  /// What other incarnations were granted and have not reported as used; some of it may come back.
+  std::uint64_t unspent_by_others_octets = 0;
+  std::uint32_t holders = 0;  ///< other incarnations that hold some of that
+  /// The store may have forgotten grants, and grants nothing until all relays have reported or
+  /// their grants have ended. What is remaining is not known meanwhile.
+  bool learning = false;
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
@@ -105,8 +113,17 @@ struct GrantSize {
   std::uint64_t grant_min_octets = 64'000'000;
   std::uint64_t grant_max_octets = std::uint64_t{64} << 30;
   double refill_s = 4.0;
+  /// Where relays share a ledger: as little as a fair share may be.
+  std::uint64_t share_min_octets = 16'384;
 };
 [[nodiscard]] std::uint64_t wanted_octets(const GrantSize& size, std::uint64_t unspent_octets,
                                           double octets_per_s);
+
+/// The same where other relays may want some, too: no more than half of an equal share of what
+/// remains (holders: others that hold grants now), so that grants shrink as the end comes near and
+/// nothing is stranded on one relay that another could use.
+[[nodiscard]] std::uint64_t wanted_share_octets(const GrantSize& size, std::uint64_t unspent_octets,
+                                                double octets_per_s, std::uint64_t remaining_octets,
+                                                std::uint32_t holders);
 
 }  // namespace broker
