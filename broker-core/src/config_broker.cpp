@@ -1,11 +1,12 @@
 #include "config_broker.h"
 
-#include <array>
 #include <utility>
+#include <vector>
 
 #include "config_files_text.h"
 #include "config_http.h"
 #include "config_secrets.h"
+#include "config_store.h"
 #include "printable.h"
 
 namespace broker {
@@ -20,15 +21,6 @@ constexpr std::uint64_t rotate_size_min = 4'000;
 constexpr std::uint64_t rotate_size_max = 1'000'000'000'000;
 constexpr std::uint32_t table_size_min = 16;
 constexpr std::uint32_t table_size_max = 1'048'576;
-
-constexpr std::string_view path_allowed = "a path of 1 to 4095 octets";
-
-/// The error with another "allowed": the key's own range instead of the type's.
-Error with_allowed(const Error& error, std::string_view allowed) {
-  constexpr std::string_view mark = "; allowed: ";
-  return Error{error.message.substr(0, error.message.find(mark)) + std::string(mark) +
-               std::string(allowed)};
-}
 
 void read_path(const ConfigTable& table, std::string_view key, std::string& out) {
   if (auto path = table.text(key, path_allowed, path_octets_max)) out = std::move(*path);
@@ -65,10 +57,10 @@ void check_paths(const ConfigTable& table, const Config& config) {
                                        " octets; allowed: at most " +
                                        std::to_string(socket_path_octets_max) +
                                        " together with state_dir");
-  const std::array<std::pair<std::string_view, std::string>, 3> paths{
-      {{"control_socket", socket},
-       {"store.path", state_path(config, config.store.path)},
-       {"records.path", state_path(config, config.records.path)}}};
+  std::vector<std::pair<std::string_view, std::string>> paths{
+      {"control_socket", socket}, {"records.path", state_path(config, config.records.path)}};
+  if (!config.store.redis)
+    paths.insert(paths.begin() + 1, {"store.path", state_path(config, config.store.path)});
   for (std::size_t i = 0; i < paths.size(); ++i)
     for (std::size_t j = i + 1; j < paths.size(); ++j)
       if (paths.at(i).second == paths.at(j).second)
@@ -102,8 +94,7 @@ void read_broker(const ConfigTable& root, Config& config) {
   if (const auto path = table->text("state_dir", path_allowed, path_octets_max))
     config.state_dir = beside(root.file(), *path);
   read_path(*table, "control_socket", config.control_socket);
-  if (const auto store = table->table("store", {"path"}))
-    read_path(*store, "path", config.store.path);
+  config.store = read_store(*table);
   if (const auto records = table->table("records", {"path", "rotate_size", "keep"})) {
     read_path(*records, "path", config.records.path);
     records->parsed("rotate_size", "a size such as \"64 MB\", from 4 kB to 1 TB", parse_rotate_size,

@@ -132,4 +132,43 @@ std::vector<Secret> read_secrets(const ConfigTable& table, std::string_view key)
   return std::move(reader).take();
 }
 
+Secret read_password(const ConfigTable& table, std::string_view key) {
+  const std::string in_file = std::string(key) + "_file";
+  const std::string allowed = "a password of 1 to " + std::to_string(secret_octets_max) +
+                              " octets without control characters";
+  const std::string file_allowed = "a file whose first line is " + allowed;
+  const auto wrong = [](std::string_view password) -> std::optional<std::string> {
+    if (password.empty()) return "an empty password";
+    if (password.size() > secret_octets_max)
+      return "a password of " + std::to_string(password.size()) + " octets";
+    if (has_unprintable(password)) return "a password with a control character, or not in UTF-8";
+    return std::nullopt;
+  };
+  const TomlEntry* entry = table.find(key);
+  if (entry != nullptr && table.find(in_file) != nullptr)
+    table.report(in_file, "given beside " + std::string(key) + "; allowed: one of the two");
+  if (entry != nullptr) {
+    const bool is_string = entry->value.kind == TomlNode::Kind::string;
+    const auto problem =
+        is_string ? wrong(entry->value.text.reveal()) : describe(entry->value, false);
+    if (!problem) return entry->value.text;
+    table.report(key, *problem + "; allowed: " + allowed);
+    return {};
+  }
+  const auto path = table.text(in_file, file_allowed, path_octets_max);
+  if (!path || table.load().problem) return {};
+  const std::string full_path = beside(table.file(), *path);
+  const auto content =
+      read_config_text(table.load(), full_path, table.place(in_file), file_allowed);
+  if (!content) return {};
+  std::string_view line = content->reveal().substr(0, content->reveal().find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (const auto problem = wrong(line)) {
+    table.report(in_file, "line 1 of " + quoted(full_path, 256) + " is " + *problem +
+                              "; allowed: " + allowed);
+    return {};
+  }
+  return Secret(line);
+}
+
 }  // namespace broker

@@ -16,4 +16,8 @@ namespace broker {
 [[nodiscard]] std::vector<Secret> read_secrets(const ConfigTable& table,
                                                std::string_view key = "secret");
 
+/// One password that another server has chosen, so of any length up to secret_octets_max: KEY, or the
+/// first line of KEY_file. Empty when neither is given.
+[[nodiscard]] Secret read_password(const ConfigTable& table, std::string_view key);
+
 }  // namespace broker

@@ -27,6 +27,12 @@ void ConfigLoad::report(const ConfigPlace& place, std::string_view what) {
                   (place.key.empty() ? "" : ": ") + std::string(what)};
 }
 
+Error with_allowed(const Error& error, std::string_view allowed) {
+  constexpr std::string_view mark = "; allowed: ";
+  return Error{error.message.substr(0, error.message.find(mark)) + std::string(mark) +
+               std::string(allowed)};
+}
+
 std::string key_text(std::string_view key) {
   const bool bare = !key.empty() && key.size() <= shown_octets_max &&
                     std::all_of(key.begin(), key.end(), [](char c) {

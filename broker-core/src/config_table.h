@@ -17,6 +17,7 @@
 namespace broker {
 
 inline constexpr std::size_t path_octets_max = 4095;  // PATH_MAX without its NUL
+inline constexpr std::string_view path_allowed = "a path of 1 to 4095 octets";
 inline constexpr std::size_t csp_name_octets_max = 256;
 
 /// Where a thing stands in the configuration: "FILE:LINE: KEY".
@@ -110,6 +111,9 @@ class ConfigTable {
 
 /// "an integer, 5", "an array": what stands there, the value only if it may be shown.
 [[nodiscard]] std::string describe(const TomlNode& node, bool show_value = true);
+
+/// The error with another "allowed": the key's own range instead of the type's.
+[[nodiscard]] Error with_allowed(const Error& error, std::string_view allowed);
 
 /// A key as it is written in TOML: bare, or quoted.
 [[nodiscard]] std::string key_text(std::string_view key);

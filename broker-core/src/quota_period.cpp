@@ -90,6 +90,32 @@ std::optional<std::uint64_t> duration_unit_s(std::string_view unit) {
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> duration_unit_ms(std::string_view unit) {
+  if (unit == "ms") return 1;
+  const std::optional<std::uint64_t> unit_s = duration_unit_s(unit);
+  if (!unit_s) return std::nullopt;
+  return *unit_s * 1'000;
+}
+
+/// A whole number of what `unit_of` says its unit is, at most `max`.
+template <typename UnitOf>
+Result<std::int64_t> parse_duration(std::string_view text, const UnitOf& unit_of, std::uint64_t max,
+                                    std::string_view allowed) {
+  const auto wrong = [&](std::string_view what) {
+    return Error{quoted(text) + std::string(what) + "; allowed: a whole number and " +
+                 std::string(allowed)};
+  };
+  const std::optional<DecimalText> number = split_decimal(text);
+  if (!number) return wrong(" does not begin with a number");
+  const std::optional<std::uint64_t> unit = unit_of(number->rest);
+  if (!unit) return wrong(" has the unknown unit " + quoted(number->rest));
+  if (!number->fraction.empty()) return wrong(" is not a whole number");
+  const ScaledDecimal scaled = scale_decimal(*number, *unit, max);
+  if (scaled.outcome != ScaledDecimal::Outcome::exact) return wrong(" is too long");
+  if (scaled.value == 0) return wrong(" is no time at all");
+  return static_cast<std::int64_t>(scaled.value);
+}
+
 }  // namespace
 
 Period period_at(PeriodKind kind, UnixSeconds now_s) {
@@ -132,19 +158,13 @@ std::string format_utc(UnixSeconds time_s) {
 }
 
 Result<std::int64_t> parse_duration_s(std::string_view text) {
-  const auto wrong = [&](std::string_view what) {
-    return Error{quoted(text) + std::string(what) +
-                 "; allowed: a whole number and s, m, h or d, such as \"1h\", from 1s to 3650d"};
-  };
-  const std::optional<DecimalText> number = split_decimal(text);
-  if (!number) return wrong(" does not begin with a number");
-  const std::optional<std::uint64_t> unit_s = duration_unit_s(number->rest);
-  if (!unit_s) return wrong(" has the unknown unit " + quoted(number->rest));
-  if (!number->fraction.empty()) return wrong(" is not a whole number");
-  const ScaledDecimal scaled = scale_decimal(*number, *unit_s, duration_max_s);
-  if (scaled.outcome != ScaledDecimal::Outcome::exact) return wrong(" is too long");
-  if (scaled.value == 0) return wrong(" is no time at all");
-  return static_cast<std::int64_t>(scaled.value);
+  return parse_duration(text, duration_unit_s, duration_max_s,
+                        "s, m, h or d, such as \"1h\", from 1s to 3650d");
+}
+
+Result<std::int64_t> parse_duration_ms(std::string_view text) {
+  return parse_duration(text, duration_unit_ms, duration_max_s * 1'000,
+                        "ms, s, m, h or d, such as \"250ms\", from 1ms to 3650d");
 }
 
 }  // namespace broker

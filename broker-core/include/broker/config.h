@@ -17,7 +17,27 @@
 //   control_socket    Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
 //   include           pattern or array of patterns of files with more [csp.*] tables, at least one
 //                     in each, and nothing else
-//   [broker.store]    path
+//   [broker.store]    where the ledger is
+//   kind              "sqlite", on this machine, or "redis", which relays share. What follows but path is of
+//                     redis only
+//   path              of sqlite
+//   url, urls         "redis://host:port/db", "rediss://..." with TLS, "unix:/path"; or an array of at most
+//                     16 with the sentinels, or nodes of the cluster. One is required; none has a password
+//   mode              "single", "sentinel" or "cluster"
+//   sentinel_master   name of the master that the sentinels watch; required with them
+//   username, password, password_file     of the server, 1 .. 1024 octets; the file's first line
+//   sentinel_username, sentinel_password, sentinel_password_file    alike, of the sentinels
+//   tls_ca            PEM file with the authorities that rediss: believes; the system's when left out
+//   tls_certificate, tls_private_key      PEM files, when the server asks for a certificate
+//   tls_server_name   that its certificate must have; the URL's host when left out
+//   timeout           for an answer, "100ms" .. "60s"
+//   connect_timeout   for a connection, up to the first answer, alike
+//   validity_time     of a grant that is not renewed, "1s" .. "10m"
+//   lost_grant        "charge": what a relay that is gone was granted counts as used; or "refund"
+//   on_store_loss     "terminate": no octet beyond the validity; or "continue:10 MB", a volume per account
+//   replicas          that must have a grant before it counts, 0 .. 16
+//   report_interval   of used octets, "1s" .. "1h"
+//   records_max       usage records kept in its stream, 0 .. 100'000'000; 0: no stream
 //   [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
 //   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)
 //   thresholds        percents of a limit that are told when they are used: an array of at most 16
@@ -87,6 +107,7 @@ inline constexpr std::uint32_t quota_allocations_max = 1'048'576;
 inline constexpr std::size_t thresholds_max = 16;
 inline constexpr std::size_t listen_addresses_max = 16;  ///< of [broker.http], each of two kinds
 inline constexpr std::size_t trusted_proxies_max = 64;
+inline constexpr std::size_t redis_urls_max = 16;
 inline constexpr std::size_t origins_max = 64;  ///< of a CSP
 
 /// Which directions a quota is charged for. All directions are always counted.
@@ -122,9 +143,49 @@ struct Csp {
   friend bool operator==(const Csp&, const Csp&) = default;
 };
 
+/// Where a server of Redis, a sentinel or a node of a cluster listens: one URL.
+struct RedisAddress {
+  std::string host;        ///< a name, or an IPv4 or IPv6 address; empty with a path
+  std::uint16_t port = 0;  ///< 0 with a path
+  std::string path;        ///< of a Unix socket, absolute; or empty
+  friend bool operator==(const RedisAddress&, const RedisAddress&) = default;
+};
+
+enum class RedisMode : std::uint8_t { single, sentinel, cluster };
+
+/// What becomes of octets granted to a relay that does not come back in time.
+enum class LostGrant : std::uint8_t { charge, refund };
+
+/// [broker.store] with kind = "redis".
+struct RedisConfig {
+  std::vector<RedisAddress> addresses;  ///< one; of the sentinels; or of some nodes of the cluster
+  RedisMode mode = RedisMode::single;
+  bool tls = false;            ///< of every connection, to sentinels too
+  std::uint32_t database = 0;  ///< SELECTed; 0 in a cluster
+  std::string sentinel_master;
+  std::string username;  ///< empty: the default user
+  Secret password;       ///< empty: none
+  std::string sentinel_username;
+  Secret sentinel_password;
+  std::string tls_ca;  ///< PEM file; empty: the system's authorities
+  std::string tls_certificate;
+  std::string tls_private_key;
+  std::string tls_server_name;              ///< empty: the host of each address
+  std::int64_t timeout_ms = 2'000;          ///< for an answer, 100 .. 60'000
+  std::int64_t connect_timeout_ms = 2'000;  ///< for a connection, 100 .. 60'000
+  std::int64_t validity_time_ms = 15'000;   ///< of a grant, 1'000 .. 600'000
+  LostGrant lost_grant = LostGrant::charge;
+  std::optional<Octets> on_store_loss;       ///< what an account may go on with; nullopt: terminate
+  std::uint32_t replicas = 0;                ///< that must acknowledge, 0 .. 16
+  std::int64_t report_interval_ms = 10'000;  ///< 1'000 .. 3'600'000
+  std::uint32_t records_max = 1'000'000;     ///< length of the stream; 0: no stream
+  friend bool operator==(const RedisConfig&, const RedisConfig&) = default;
+};
+
 /// [broker.store]
 struct StoreConfig {
-  std::string path = "ledger.sqlite3";  ///< relative to state_dir
+  std::string path = "ledger.sqlite3";  ///< relative to state_dir; of sqlite only
+  std::optional<RedisConfig> redis;     ///< kind = "redis"
   friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };
 

@@ -40,4 +40,7 @@ inline constexpr UnixSeconds period_never_ends = INT64_MAX;
 /// "1h", "90s", "10m", "7d", "3600" (seconds); 1 .. 10 years.
 [[nodiscard]] Result<std::int64_t> parse_duration_s(std::string_view text);
 
+/// The same and "250ms", in milliseconds; a number without a unit still means seconds.
+[[nodiscard]] Result<std::int64_t> parse_duration_ms(std::string_view text);
+
 }  // namespace broker
