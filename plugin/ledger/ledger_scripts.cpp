@@ -1,0 +1,24 @@
+#include "ledger/ledger_scripts.h"
+
+#include <string>
+
+#include "lua_content.h"
+
+namespace plugin::ledger_scripts {
+
+const redis::Script& exchange() {
+  static const redis::Script script("exchange", std::string(web::content_exchange_lua));
+  return script;
+}
+
+const redis::Script& usage() {
+  static const redis::Script script("usage", std::string(web::content_usage_lua));
+  return script;
+}
+
+const redis::Script& revoke() {
+  static const redis::Script script("revoke", std::string(web::content_revoke_lua));
+  return script;
+}
+
+}  // namespace plugin::ledger_scripts

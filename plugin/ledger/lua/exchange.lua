@@ -1,0 +1,179 @@
+-- Takes the reports of one incarnation of a relay, or its last ones, and grants. The rules are those
+-- of broker/ledger.h (settle_report, end_share); all is read and checked before anything is written,
+-- since a script that fails half way is not undone.
+--
+-- KEYS  1 witness of the shard: who wrote here, and until when it learns
+--       2 set of the relay's open incarnations   3 sorted set of its ended ones
+--       4 set of the accounts that this incarnation has a share of
+--       5 set of all accounts of the shard       6.. an account for each report
+-- ARGV  1 run id of this server   2 validity time, ms   3 relay:incarnation   4 "report" or "end"
+--       5 ended incarnations kept, then nine for each report:
+--       limit charged granted wanted octets0 octets1 packets0 packets1 sequence
+-- Returns {ms it still learns, epoch, then nine for each report:
+--       granted remaining others' charged octets0 octets1 packets0 packets1 granted, holders}
+local amount_max = 9007199254740991  -- 2^53 - 1: what Lua counts exactly
+
+local function amount(text)
+  local value = tonumber(text)
+  if value == nil or value < 0 or value > amount_max or value ~= math.floor(value) then
+    error('DAMAGED "' .. string.sub(tostring(text), 1, 40) .. '" is not an amount')
+  end
+  return value
+end
+
+local function text_of(value) return string.format('%.0f', value) end
+
+local sums_fields = {'g', 'c', 'o0', 'o1', 'p0', 'p1'}
+local share_field = 's:' .. ARGV[3]
+local report_ends = ARGV[4] == 'end'
+
+local function read_share(text)
+  local share = {g = 0, c = 0, o0 = 0, o1 = 0, p0 = 0, p1 = 0, n = 0}
+  if not text then return share, false end
+  local values = {}
+  for word in string.gmatch(text, '%S+') do values[#values + 1] = amount(word) end
+  if #values ~= 7 then error('DAMAGED share of ' .. ARGV[3]) end
+  for i, name in ipairs(sums_fields) do share[name] = values[i] end
+  share.n = values[7]
+  return share, true
+end
+
+local function share_text(share)
+  local words = {}
+  for i, name in ipairs(sums_fields) do words[i] = text_of(share[name]) end
+  words[7] = text_of(share.n)
+  return table.concat(words, ' ')
+end
+
+local accounts, order = {}, {}
+local function account_of(key)
+  if accounts[key] then return accounts[key] end
+  local stored = redis.call('HMGET', key, 'g', 'c', 'o0', 'o1', 'p0', 'p1', 'h', share_field)
+  local account = {sums = {}, is_new = not stored[1], holders = amount(stored[7] or '0')}
+  for i, name in ipairs(sums_fields) do account.sums[name] = amount(stored[i] or '0') end
+  account.share, account.had_share = read_share(stored[8])
+  for _, name in ipairs(sums_fields) do
+    if account.share[name] > account.sums[name] then error('DAMAGED sums of ' .. key) end
+  end
+  accounts[key] = account
+  order[#order + 1] = key
+  return account
+end
+
+local function others_of(account)
+  local others = {}
+  for _, name in ipairs(sums_fields) do others[name] = account.sums[name] - account.share[name] end
+  others.h = account.holders
+  if account.share.g > account.share.c then others.h = others.h - 1 end
+  return others
+end
+
+local function store(account, share, others)
+  for _, name in ipairs(sums_fields) do
+    account.sums[name] = others[name] + share[name]
+    if account.sums[name] > amount_max then error('TOOMUCH the totals would exceed 2^53-1') end
+  end
+  account.holders = others.h
+  if share.g > share.c then account.holders = account.holders + 1 end
+  account.share = share
+  account.changed = true
+end
+
+local function decide(limit, charged, granted, wanted, others_granted)
+  local kept = math.max(granted, charged)
+  local allowed = math.max(limit - others_granted, 0)
+  if kept > allowed then return math.max(charged, allowed) end
+  return kept + math.min(wanted, allowed - kept)
+end
+
+-- The witness of another server, or none: what was granted may be forgotten here.
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local witness = redis.call('HMGET', KEYS[1], 'run', 'until', 'validity')
+local validity_ms = math.max(amount(ARGV[2]), amount(witness[3] or '0'))
+local until_ms = amount(witness[2] or '0')
+local longest_ms = math.floor(validity_ms * 1.1)
+local renew = witness[1] ~= ARGV[1] or until_ms > now_ms + longest_ms
+if renew then until_ms = now_ms + longest_ms end
+local learning_ms = math.max(until_ms - now_ms, 0)
+
+local answer = {learning_ms, ARGV[1] .. ' ' .. text_of(until_ms)}
+
+local function settle(key, at)
+  local report = {}
+  local names = {'limit', 'c', 'g', 'wanted', 'o0', 'o1', 'p0', 'p1', 'n'}
+  for i, name in ipairs(names) do report[name] = amount(ARGV[at + i - 1]) end
+  if learning_ms > 0 then report.wanted = 0 end
+  local account = account_of(key)
+  local others = others_of(account)
+  local granted
+  if report.n ~= 0 and report.n <= account.share.n then
+    granted = account.share.g
+  else
+    local share = {n = account.share.n}
+    for _, name in ipairs(sums_fields) do
+      share[name] = report[name]
+      if report.n == 0 then share[name] = math.max(report[name], account.share[name]) end
+    end
+    if report.n ~= 0 then share.n = report.n end
+    granted = decide(report.limit, share.c, report.g, report.wanted, others.g)
+    share.g = math.max(granted, report.g, share.c)
+    store(account, share, others)
+  end
+  local remaining = math.max(math.max(report.limit - others.g, 0) - account.share.g, 0)
+  for _, value in ipairs({granted, remaining, others.c, others.o0, others.o1, others.p0,
+                          others.p1, others.g, others.h}) do
+    answer[#answer + 1] = value
+  end
+end
+
+local has_ended = redis.call('ZSCORE', KEYS[3], ARGV[3])
+if has_ended and not report_ends then error('ENDED incarnation ' .. ARGV[3] .. ' has ended') end
+if has_ended then return answer end
+for i = 6, #KEYS do settle(KEYS[i], 6 + (i - 6) * 9) end
+local shares = {}
+if report_ends then
+  -- What it was granted and did not use goes back, also of accounts without a last report.
+  for _, key in ipairs(redis.call('SMEMBERS', KEYS[4])) do account_of(key) end
+  for _, key in ipairs(order) do
+    local account = accounts[key]
+    local others = others_of(account)
+    local share = account.share
+    if account.had_share or account.changed then
+      local last = {n = 0, g = share.c}
+      for _, name in ipairs(sums_fields) do if name ~= 'g' then last[name] = share[name] end end
+      store(account, last, others)
+    end
+  end
+end
+
+if renew or witness[3] ~= text_of(validity_ms) then
+  redis.call('HSET', KEYS[1], 'run', ARGV[1], 'until', text_of(until_ms),
+             'validity', text_of(validity_ms))
+end
+if not report_ends then redis.call('SADD', KEYS[2], ARGV[3]) end
+for _, key in ipairs(order) do
+  local account = accounts[key]
+  if account.changed then
+    local fields = {'h', text_of(account.holders)}
+    for _, name in ipairs(sums_fields) do
+      fields[#fields + 1] = name
+      fields[#fields + 1] = text_of(account.sums[name])
+    end
+    if not report_ends then
+      fields[#fields + 1] = share_field
+      fields[#fields + 1] = share_text(account.share)
+    end
+    redis.call('HSET', key, unpack(fields))
+    if report_ends then redis.call('HDEL', key, share_field) end
+    if account.is_new then redis.call('SADD', KEYS[5], key) end
+    if not report_ends and not account.had_share then redis.call('SADD', KEYS[4], key) end
+  end
+end
+if report_ends then
+  redis.call('DEL', KEYS[4])
+  redis.call('SREM', KEYS[2], ARGV[3])
+  redis.call('ZADD', KEYS[3], text_of(now_ms), ARGV[3])
+  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - amount(ARGV[5]))
+end
+return answer

@@ -1,0 +1,227 @@
+#include "ledger/redis_ledger.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "broker/names.h"
+#include "ledger/ledger_scripts.h"
+
+namespace plugin {
+
+namespace keys = ledger_keys;
+using broker::Error;
+using broker::Grant;
+using broker::Incarnation;
+using broker::Nothing;
+using broker::Result;
+using broker::Status;
+using broker::UsageReport;
+
+namespace {
+
+/// Reports in one script, so that no call holds the server for long.
+constexpr std::size_t reports_max = 128;
+constexpr std::size_t report_arguments = 9;
+
+Status check_amounts(const UsageReport& report) {
+  if (Status sound = broker::check_report(report); !sound) return sound;
+  const auto largest =
+      std::max({report.limit_octets, report.charged_octets, report.granted_octets,
+                report.wanted_octets, report.used.octets[0], report.used.octets[1],
+                report.used.packets[0], report.used.packets[1], report.sequence});
+  if (largest > redis_octets_max)
+    return Error{"account " + broker::for_log(report.account.csp) + "/" +
+                 std::string(to_string(report.account.media)) + ": " + std::to_string(largest) +
+                 " is more than the Redis ledger counts (2^53-1)"};
+  return Nothing{};
+}
+
+Status check_call(const Incarnation& incarnation, const std::vector<UsageReport>& reports) {
+  if (!broker::is_relay_id(incarnation.relay_id))
+    return Error{"\"" + broker::for_log(incarnation.relay_id) + "\" is not a relay id"};
+  if (incarnation.id == 0) return Error{"an incarnation's id is never 0"};
+  for (const UsageReport& report : reports)
+    if (Status sound = check_amounts(report); !sound) return sound;
+  return Nothing{};
+}
+
+std::vector<std::string> arguments_of(const UsageReport& report) {
+  std::vector<std::string> out;
+  for (const std::uint64_t value :
+       {report.limit_octets, report.charged_octets, report.granted_octets, report.wanted_octets,
+        report.used.octets[0], report.used.octets[1], report.used.packets[0],
+        report.used.packets[1], report.sequence})
+    out.push_back(std::to_string(value));
+  return out;
+}
+
+/// Nine integers from `first` on.
+std::optional<Grant> grant_in(const redis::Reply& reply, std::size_t first, bool learning) {
+  std::array<std::uint64_t, report_arguments> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto& item = reply.items[first + i];
+    if (!item.is_integer() || item.integer < 0) return std::nullopt;
+    values[i] = static_cast<std::uint64_t>(item.integer);
+  }
+  Grant grant;
+  grant.granted_octets = values[0];
+  grant.remaining_octets = values[1];
+  grant.used_by_others_octets = values[2];
+  grant.used_by_others = {{values[3], values[4]}, {values[5], values[6]}};
+  grant.unspent_by_others_octets = broker::saturating_sub(values[7], values[2]);
+  grant.holders = static_cast<std::uint32_t>(std::min<std::uint64_t>(values[8], UINT32_MAX));
+  grant.learning = learning;
+  return grant;
+}
+
+}  // namespace
+
+/// A call that may be several scripts: done when the last of them is.
+struct RedisLedger::Job {
+  Incarnation incarnation;
+  Reports reports;
+  bool last = false;
+  Done<std::vector<Grant>> done;
+  std::vector<Grant> grants;
+  std::optional<Error> error;
+  std::size_t open = 0;
+
+  void finish_one() {
+    if (--open != 0) return;
+    if (error)
+      done(*error);
+    else
+      done(std::move(grants));
+  }
+};
+
+RedisLedger::RedisLedger(redis::Client& client, const broker::RedisConfig& config)
+    : client_(client), config_(config) {}
+
+void RedisLedger::exchange(const Incarnation& incarnation, Reports reports,
+                           Done<std::vector<Grant>> done) {
+  send(incarnation, std::move(reports), false, std::move(done));
+}
+
+void RedisLedger::end(const Incarnation& incarnation, Reports last_reports, Done<Nothing> done) {
+  send(incarnation, std::move(last_reports), true,
+       [done = std::move(done)](const Result<std::vector<Grant>>& grants) {
+         if (grants)
+           done(Nothing{});
+         else
+           done(grants.error());
+       });
+}
+
+void RedisLedger::send(const Incarnation& incarnation, Reports reports, bool last,
+                       Done<std::vector<Grant>> done) {
+  if (Status sound = check_call(incarnation, reports); !sound) return done(sound.error());
+  std::map<std::size_t, std::vector<std::size_t>> by_shard;
+  // The end of an incarnation is of all shards; that there is one is told to the first.
+  if (last)
+    for (std::size_t shard = 0; shard < keys::shards; ++shard) by_shard[shard];
+  if (reports.empty()) by_shard[0];
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    by_shard[keys::shard_of(reports[i].account)].push_back(i);
+
+  auto job = std::make_shared<Job>();
+  job->incarnation = incarnation;
+  job->grants.resize(reports.size());
+  job->reports = std::move(reports);
+  job->last = last;
+  job->done = std::move(done);
+  job->open = 1;  // held until all are sent
+  for (auto& [shard, all] : by_shard) {
+    // Last reports that do not fit one script are told before the end itself, by an exchange.
+    for (std::size_t first = 0; first == 0 || first < all.size(); first += reports_max) {
+      const auto from = all.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto count = std::min(reports_max, all.size() - first);
+      send_shard(job, shard, {from, from + static_cast<std::ptrdiff_t>(count)});
+    }
+  }
+  job->finish_one();
+}
+
+void RedisLedger::send_shard(const std::shared_ptr<Job>& job, std::size_t shard,
+                             std::vector<std::size_t> at) {
+  const Incarnation& who = job->incarnation;
+  std::vector<std::string> names{keys::witness(shard), keys::open_incarnations(shard, who.relay_id),
+                                 keys::ended_incarnations(shard, who.relay_id),
+                                 keys::accounts_of(shard, who), keys::all_accounts(shard)};
+  const bool is_last_of_shard =
+      at.empty() || at.size() < reports_max ||
+      std::none_of(job->reports.begin() + static_cast<std::ptrdiff_t>(at.back()) + 1,
+                   job->reports.end(),
+                   [&](const UsageReport& r) { return keys::shard_of(r.account) == shard; });
+  std::vector<std::string> arguments{"", std::to_string(config_.validity_time_ms),
+                                     keys::name_of(who),
+                                     job->last && is_last_of_shard ? "end" : "report",
+                                     std::to_string(broker::ended_incarnations_max)};
+  for (const std::size_t i : at) {
+    names.push_back(keys::account(job->reports[i].account));
+    for (auto& text : arguments_of(job->reports[i])) arguments.push_back(std::move(text));
+  }
+  ++job->open;
+  redis::EvalOptions options;
+  options.run_id_argument = 0;
+  options.replicas_wanted = config_.replicas;
+  client_.eval(
+      ledger_scripts::exchange(), std::move(names), std::move(arguments),
+      [self = std::weak_ptr(self_), job, shard, at](const Result<redis::Answer>& answer) {
+        if (const auto ledger = self.lock()) (*ledger)->take(*job, shard, at, answer);
+      },
+      options);
+}
+
+void RedisLedger::take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
+                       const Result<redis::Answer>& answer) {
+  // The end is taken once; an answer of it tells of no grants.
+  const std::size_t items = 2 + at.size() * report_arguments;
+  if (!answer) {
+    // Ending twice is no error.
+    const bool ended_before = answer.error().message.find("ENDED") != std::string::npos;
+    if (!job.last || !ended_before) job.error = answer.error();
+  } else if (const auto& reply = answer.value().reply;
+             !reply.has_items(2) || !reply.items[0].is_integer() || !reply.items[1].is_text() ||
+             (!job.last && reply.items.size() != items)) {
+    job.error = Error{"the Redis ledger answered something else than grants"};
+  } else {
+    if (!job.last) {
+      for (std::size_t i = 0; i < at.size() && !job.error; ++i) {
+        const auto grant = grant_in(reply, 2 + i * report_arguments, reply.items[0].integer > 0);
+        if (grant)
+          job.grants[at[i]] = *grant;
+        else
+          job.error = Error{"the Redis ledger answered something else than grants"};
+      }
+    }
+    see_epoch(shard, reply.items[1].text);
+  }
+  job.finish_one();
+}
+
+void RedisLedger::see_epoch(std::size_t shard, const std::string& epoch) {
+  const std::string known = std::exchange(epochs_[shard], epoch);
+  if (!known.empty() && known != epoch) tell_again_();
+}
+
+std::int64_t RedisLedger::valid_until_ms() const {
+  return client_.last_contact_ms() + config_.validity_time_ms;
+}
+
+void RedisLedger::recall(const broker::AccountKey& account) {
+  const nlohmann::json message{{"v", 1},
+                               {"csp", account.csp},
+                               {"media", broker::to_string(account.media)},
+                               {"period_start_s", account.period_start_s},
+                               {"client", account.client}};
+  redis::Command command;
+  command.arguments = {"PUBLISH", "turnbroker:recall",
+                       message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  client_.call(std::move(command), [](const auto&) {});
+}
+
+}  // namespace plugin

@@ -1,0 +1,74 @@
+// The ledger of a fleet: a Redis (or Valkey) server, a master under sentinels, or a cluster.
+// Owner: the broker. Threads: the broker thread; nothing blocks.
+//
+// The rules run in the server as scripts (lua/), so that each call is atomic. Differences from the
+// ledger of one machine: a call that names accounts of several shards is several calls, some of which
+// may have been taken when it fails; and amounts end at redis_octets_max, which Lua counts exactly.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/config.h"
+#include "broker/ports/ledger_link.h"
+#include "clock.h"
+#include "ledger/ledger_keys.h"
+#include "redis/client.h"
+
+namespace plugin {
+
+inline constexpr std::uint64_t redis_octets_max = (std::uint64_t{1} << 53) - 1;  ///< 9 PB
+
+class RedisLedger final : public broker::LedgerLink {
+ public:
+  /// Client borrowed; it must outlive this.
+  RedisLedger(redis::Client& client, const broker::RedisConfig& config);
+
+  /// Called when the store may have forgotten what it was told: another server answers, or its data
+  /// is gone. Everything is to be reported again.
+  void on_forgotten(std::function<void()> tell_again) { tell_again_ = std::move(tell_again); }
+
+  void exchange(const broker::Incarnation& incarnation, std::vector<broker::UsageReport> reports,
+                Done<std::vector<broker::Grant>> done) override;
+  void end(const broker::Incarnation& incarnation, std::vector<broker::UsageReport> last_reports,
+           Done<broker::Nothing> done) override;
+  void open_incarnations(const std::string& relay_id,
+                         Done<std::vector<broker::Incarnation>> done) override;
+  void usage(broker::UnixSeconds since_s, Done<std::vector<broker::AccountUsage>> done) override;
+  void revoke(const std::string& what, broker::UnixSeconds revoked_at_s,
+              broker::UnixSeconds forget_after_s, Done<broker::Nothing> done) override;
+  void revocations(broker::UnixSeconds now_s,
+                   Done<std::vector<broker::LedgerStore::Revocation>> done) override;
+
+  [[nodiscard]] bool is_shared() const override { return true; }
+  [[nodiscard]] std::int64_t valid_until_ms() const override;
+  [[nodiscard]] std::int64_t report_interval_ms() const override {
+    return config_.report_interval_ms;
+  }
+  void recall(const broker::AccountKey& account) override;
+
+ private:
+  struct Batch;
+  struct Job;
+  using Reports = std::vector<broker::UsageReport>;
+
+  void send(const broker::Incarnation& incarnation, Reports reports, bool last,
+            Done<std::vector<broker::Grant>> done);
+  void send_shard(const std::shared_ptr<Job>& job, std::size_t shard, std::vector<std::size_t> at);
+  void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
+            const broker::Result<redis::Answer>& answer);
+  void see_epoch(std::size_t shard, const std::string& epoch);
+
+  redis::Client& client_;
+  broker::RedisConfig config_;
+  std::function<void()> tell_again_ = [] {};
+  std::array<std::string, ledger_keys::shards> epochs_;
+  /// Answers may come when this is gone.
+  std::shared_ptr<RedisLedger*> self_ = std::make_shared<RedisLedger*>(this);
+};
+
+}  // namespace plugin
