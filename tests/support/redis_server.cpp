@@ -1,0 +1,68 @@
+#include "support/redis_server.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "support/wait_until.h"
+
+namespace turntest {
+
+namespace {
+
+constexpr Milliseconds start_timeout{20'000};
+
+}  // namespace
+
+RedisServer::RedisServer(RedisOptions options) : options_(std::move(options)) {
+  if (options_.tls) certificate_ = make_certificate(directory_.path());
+  start();
+}
+
+void RedisServer::start() {
+  const std::string port_text = std::to_string(port());
+  std::vector<std::string> arguments{"--port",
+                                     options_.tls ? "0" : port_text,
+                                     "--bind",
+                                     "127.0.0.1",
+                                     "--unixsocket",
+                                     socket(),
+                                     "--dir",
+                                     directory_.path().string(),
+                                     "--save",
+                                     "",
+                                     "--appendonly",
+                                     "no",
+                                     "--enable-debug-command",
+                                     "yes",
+                                     "--repl-diskless-sync-delay",
+                                     "0"};
+  const auto add = [&](std::initializer_list<std::string> more) {
+    arguments.insert(arguments.end(), more);
+  };
+  if (options_.tls)
+    add({"--tls-port", port_text, "--tls-cert-file", certificate_.certificate.string(),
+         "--tls-key-file", certificate_.key.string(), "--tls-ca-cert-file",
+         certificate_.certificate.string(), "--tls-auth-clients", "optional"});
+  if (options_.cluster) add({"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"});
+  arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  process_ = std::make_unique<ChildProcess>(
+      ChildOptions{.program = "/usr/bin/redis-server", .arguments = std::move(arguments)});
+  if (!wait_until(start_timeout, [&] { return cli({"PING"}).starts_with("PONG"); }))
+    throw std::runtime_error("redis-server does not answer: " + process_->output());
+}
+
+std::string RedisServer::cli(const std::vector<std::string>& command) const {
+  std::vector<std::string> arguments{"-s", socket()};
+  arguments.insert(arguments.end(), command.begin(), command.end());
+  return run_to_end({.program = "/usr/bin/redis-cli", .arguments = std::move(arguments)}).output;
+}
+
+std::string info_field(const RedisServer& server, const std::string& name) {
+  const std::string info = server.cli({"INFO"});
+  std::size_t at = info.find('\n' + name + ':');
+  if (at == std::string::npos) return {};
+  at += name.size() + 2;
+  return info.substr(at, info.find_first_of("\r\n", at) - at);
+}
+
+}  // namespace turntest
