@@ -28,10 +28,9 @@ constexpr std::size_t report_arguments = 9;
 
 Status check_amounts(const UsageReport& report) {
   if (Status sound = broker::check_report(report); !sound) return sound;
-  const auto largest =
-      std::max({report.limit_octets, report.charged_octets, report.granted_octets,
-                report.wanted_octets, report.used.octets[0], report.used.octets[1],
-                report.used.packets[0], report.used.packets[1], report.sequence});
+  const auto largest = std::max({report.limit_octets, report.charged_octets, report.granted_octets,
+                                 report.wanted_octets, report.used.octets[0], report.used.octets[1],
+                                 report.used.packets[0], report.used.packets[1], report.sequence});
   if (largest > redis_octets_max)
     return Error{"account " + broker::for_log(report.account.csp) + "/" +
                  std::string(to_string(report.account.media)) + ": " + std::to_string(largest) +

@@ -65,11 +65,11 @@ class UsageWalk : public std::enable_shared_from_this<UsageWalk> {
       : client_(client), since_s_(since_s), done_(std::move(done)) {}
 
   void scan() {
-    client_.call(command({"SSCAN", keys::all_accounts(shard_), cursor_, "COUNT",
-                          std::to_string(page)}),
-                 [walk = shared_from_this()](const Result<redis::Answer>& answer) {
-                   walk->take_page(answer);
-                 });
+    client_.call(
+        command({"SSCAN", keys::all_accounts(shard_), cursor_, "COUNT", std::to_string(page)}),
+        [walk = shared_from_this()](const Result<redis::Answer>& answer) {
+          walk->take_page(answer);
+        });
   }
 
  private:
@@ -88,10 +88,9 @@ class UsageWalk : public std::enable_shared_from_this<UsageWalk> {
       accounts_.push_back(*account);
     }
     if (names_.empty()) return next();
-    client_.eval(ledger_scripts::usage(), names_, {},
-                 [walk = shared_from_this()](const Result<redis::Answer>& sums) {
-                   walk->take_sums(sums);
-                 });
+    client_.eval(
+        ledger_scripts::usage(), names_, {},
+        [walk = shared_from_this()](const Result<redis::Answer>& sums) { walk->take_sums(sums); });
   }
 
   void take_sums(const Result<redis::Answer>& answer) {
@@ -135,12 +134,12 @@ class RevocationWalk : public std::enable_shared_from_this<RevocationWalk> {
       : client_(client), now_s_(now_s), done_(std::move(done)) {}
 
   void read() {
-    client_.call(command({"ZRANGEBYSCORE", keys::revoked_until(), "(" + std::to_string(now_s_),
-                          "+inf", "WITHSCORES", "LIMIT", std::to_string(read_),
-                          std::to_string(page)}),
-                 [walk = shared_from_this()](const Result<redis::Answer>& answer) {
-                   walk->take_page(answer);
-                 });
+    client_.call(
+        command({"ZRANGEBYSCORE", keys::revoked_until(), "(" + std::to_string(now_s_), "+inf",
+                 "WITHSCORES", "LIMIT", std::to_string(read_), std::to_string(page)}),
+        [walk = shared_from_this()](const Result<redis::Answer>& answer) {
+          walk->take_page(answer);
+        });
   }
 
  private:

@@ -48,6 +48,7 @@ inline std::unique_ptr<plugin::SqliteLedger> open_sqlite(const std::string& path
 /// A store under test. reopen() is what a restart of the process does to it.
 class ModelFixture {
  public:
+  static constexpr std::uint64_t amount_max = broker::octets_max;
   broker::LedgerStore& store() { return ledger_; }
   void reopen() {}
 
@@ -57,6 +58,7 @@ class ModelFixture {
 
 class SqliteFixture {
  public:
+  static constexpr std::uint64_t amount_max = broker::octets_max;
   SqliteFixture() { reopen(); }
   broker::LedgerStore& store() { return *ledger_; }
   void reopen() {

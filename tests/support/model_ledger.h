@@ -19,6 +19,9 @@ namespace broker {
 
 class ModelLedger final : public LedgerStore {
  public:
+  /// Amounts and their sums beyond amount_max are refused.
+  explicit ModelLedger(std::uint64_t amount_max = octets_max) : amount_max_(amount_max) {}
+
   Result<std::vector<Grant>> exchange(const Incarnation& incarnation,
                                       const std::vector<UsageReport>& reports) override {
     if (Status sound = check(incarnation, reports); !sound) return sound.error();
@@ -28,7 +31,7 @@ class ModelLedger final : public LedgerStore {
     for (const UsageReport& report : reports) {
       const OthersTotals others = others_of(incarnation, report.account);
       const Settlement settled = settle_report(shares[report.account], report, others);
-      if (!fits(others, settled.share)) return Error{"the totals would exceed 2^63-1"};
+      if (!fits(others, settled.share)) return Error{"the totals would be too much"};
       shares[report.account] = settled.share;
       grants.push_back(settled.grant);
     }
@@ -44,7 +47,7 @@ class ModelLedger final : public LedgerStore {
     for (const UsageReport& report : last_reports) {
       const Share last = end_share(shares[report.account], &report);
       if (!fits(others_of(incarnation, report.account), last))
-        return Error{"the totals would exceed 2^63-1"};
+        return Error{"the totals would be too much"};
       shares[report.account] = last;
     }
     for (auto& [account, share] : shares) share = end_share(share, nullptr);
@@ -141,7 +144,7 @@ class ModelLedger final : public LedgerStore {
     return others;
   }
 
-  static bool fits(const OthersTotals& others, const Share& share) {
+  bool fits(const OthersTotals& others, const Share& share) const {
     const std::array<std::uint64_t, 6> sums{
         others.granted_octets + share.granted_octets,
         others.charged_octets + share.charged_octets,
@@ -151,9 +154,10 @@ class ModelLedger final : public LedgerStore {
         others.used.packets[1] + share.used.packets[1],
     };
     return std::all_of(sums.begin(), sums.end(),
-                       [](std::uint64_t sum) { return sum <= octets_max; });
+                       [&](std::uint64_t sum) { return sum <= amount_max_; });
   }
 
+  std::uint64_t amount_max_;
   std::map<Incarnation, Shares> open_;
   std::vector<Shares> ended_shares_;
   std::map<std::string, std::vector<std::uint64_t>> ended_ids_;  // in the order they ended

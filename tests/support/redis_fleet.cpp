@@ -72,8 +72,8 @@ RedisSentinels::RedisSentinels() : ports_(nodes) {
             "\nsentinel monitor " + name + " 127.0.0.1 " + std::to_string(first().port()) +
             " 2\nsentinel down-after-milliseconds " + name + " 500\nsentinel failover-timeout " +
             name + " 5000\n");
-    processes_.push_back(std::make_unique<ChildProcess>(
-        ChildOptions{.program = "/usr/bin/redis-sentinel", .arguments = {file.string()}}));
+    processes_.push_back(std::make_unique<ChildProcess>(ChildOptions{
+        .program = "/usr/bin/redis-sentinel", .arguments = {file.string()}, .environment = {}}));
   }
   for (std::size_t i = 0; i < nodes; ++i)
     wait_for("the sentinels", [&] {
@@ -86,7 +86,10 @@ std::string RedisSentinels::cli(std::size_t sentinel,
                                 const std::vector<std::string>& command) const {
   std::vector<std::string> arguments{"-p", std::to_string(port(sentinel))};
   arguments.insert(arguments.end(), command.begin(), command.end());
-  return run_to_end({.program = "/usr/bin/redis-cli", .arguments = std::move(arguments)}).output;
+  return run_to_end({.program = "/usr/bin/redis-cli",
+                     .arguments = std::move(arguments),
+                     .environment = {}})
+      .output;
 }
 
 }  // namespace turntest

@@ -45,8 +45,8 @@ void RedisServer::start() {
          certificate_.certificate.string(), "--tls-auth-clients", "optional"});
   if (options_.cluster) add({"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"});
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  process_ = std::make_unique<ChildProcess>(
-      ChildOptions{.program = "/usr/bin/redis-server", .arguments = std::move(arguments)});
+  process_ = std::make_unique<ChildProcess>(ChildOptions{
+      .program = "/usr/bin/redis-server", .arguments = std::move(arguments), .environment = {}});
   if (!wait_until(start_timeout, [&] { return cli({"PING"}).starts_with("PONG"); }))
     throw std::runtime_error("redis-server does not answer: " + process_->output());
 }
@@ -54,7 +54,10 @@ void RedisServer::start() {
 std::string RedisServer::cli(const std::vector<std::string>& command) const {
   std::vector<std::string> arguments{"-s", socket()};
   arguments.insert(arguments.end(), command.begin(), command.end());
-  return run_to_end({.program = "/usr/bin/redis-cli", .arguments = std::move(arguments)}).output;
+  return run_to_end({.program = "/usr/bin/redis-cli",
+                     .arguments = std::move(arguments),
+                     .environment = {}})
+      .output;
 }
 
 std::string info_field(const RedisServer& server, const std::string& name) {

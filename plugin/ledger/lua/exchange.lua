@@ -173,7 +173,8 @@ end
 if report_ends then
   redis.call('DEL', KEYS[4])
   redis.call('SREM', KEYS[2], ARGV[3])
-  redis.call('ZADD', KEYS[3], text_of(now_ms), ARGV[3])
+  local newest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  redis.call('ZADD', KEYS[3], text_of(amount(newest[2] or '0') + 1), ARGV[3])
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - amount(ARGV[5]))
 end
 return answer
