@@ -1,12 +1,20 @@
 // What the broker answers operators (ctl/control.h).
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <memory>
+#include <optional>
+
 #include "broker/broker.h"
 #include "broker/cutter.h"
 #include "broker/record_of.h"
 #include "version.h"
 
 namespace plugin {
+
+namespace {
+constexpr std::size_t unsaved_revocations_max = 10'000;
+}  // namespace
 
 broker::Result<std::vector<AccountStatus>> Broker::usage(const std::optional<std::string>& csp,
                                                          bool clients) {
@@ -83,17 +91,21 @@ broker::Result<broker::IssuedCredentials> Broker::credentials(const std::string&
                                    ttl_s == 0 ? config_->credential_ttl_s : ttl_s, now_s());
 }
 
-void Broker::take_revocations(const std::vector<broker::LedgerStore::Revocation>& list) {
+void Broker::take_revocations() {
   auto revocations = std::make_shared<Revocations>();
-  for (const auto& entry : list) {
-    constexpr std::string_view client = "client:";
-    constexpr std::string_view csp = "csp:";
-    const std::string_view what = entry.what;
-    if (what.starts_with(client))
-      revocations->by_who[hash_of_who(what.substr(client.size()))] = entry.revoked_at_s;
-    else if (what.starts_with(csp))
-      revocations->by_csp[std::string(what.substr(csp.size()))] = entry.revoked_at_s;
-  }
+  for (const auto* list : {&known_revocations_, &unsaved_revocations_})
+    for (const auto& entry : *list) {
+      constexpr std::string_view client = "client:";
+      constexpr std::string_view csp = "csp:";
+      const std::string_view what = entry.what;
+      const auto later = [&](broker::UnixSeconds& since_s) {
+        since_s = std::max(since_s, entry.revoked_at_s);
+      };
+      if (what.starts_with(client))
+        later(revocations->by_who[hash_of_who(what.substr(client.size()))]);
+      else if (what.starts_with(csp))
+        later(revocations->by_csp[std::string(what.substr(csp.size()))]);
+    }
   revocations_ = std::move(revocations);
 }
 
@@ -102,13 +114,23 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
   if (!csp.empty() && !config_->csps.contains(csp)) return broker::Error{"there is no CSP " + csp};
   const auto now = now_s();
   // Credentials live at most credential_ttl_s_max: a revocation that old refuses nothing any more.
-  if (auto status = store_->revoke(who.empty() ? "csp:" + csp : "client:" + who, now,
-                                   now + broker::credential_ttl_s_max);
-      !status)
-    return status.error();
-  auto revocations = store_->revocations(now);
-  if (!revocations) return revocations.error();
-  take_revocations(revocations.value());
+  const Revocation revocation{who.empty() ? "csp:" + csp : "client:" + who, now,
+                              now + broker::credential_ttl_s_max};
+  std::optional<broker::Status> saved;
+  const auto answer = std::make_shared<std::optional<broker::Status>*>(&saved);
+  if (unsaved_revocations_.size() >= unsaved_revocations_max)
+    return broker::Error{"too many revocations wait for a ledger that does not answer"};
+  link_->revoke(revocation.what, revocation.revoked_at_s, revocation.forget_after_s,
+                [answer = std::weak_ptr(answer)](broker::Status status) {
+                  if (const auto at = answer.lock()) **at = std::move(status);
+                });
+  if (saved && !*saved) return saved->error();
+  // A ledger that answers later is asked again until it has it; it holds on this relay at once.
+  if (saved)
+    known_revocations_.push_back(revocation);
+  else
+    unsaved_revocations_.push_back(revocation);
+  take_revocations();
   publish();
   return plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
     const Account* account = index_->at(slot.account);
@@ -131,8 +153,9 @@ BrokerStatus Broker::status() {
   status.allocations_max = table_->header().allocations_max;
   status.accounts = book_->size();
   status.records_written = records_->written();
+  const std::string kind = config_->store.redis ? "redis" : "sqlite";
   status.store =
-      settler_->store_error().empty() ? "sqlite ok" : "sqlite: " + settler_->store_error();
+      settler_->store_error().empty() ? kind + " ok" : kind + ": " + settler_->store_error();
   return status;
 }
 

@@ -18,6 +18,7 @@
 #include "broker/config.h"
 #include "broker/config_watch.h"
 #include "broker/desk.h"
+#include "broker/fleet_bus.h"
 #include "broker/ports/ledger_link.h"
 #include "broker/ports/ledger_store.h"
 #include "broker/settler.h"
@@ -29,6 +30,7 @@
 #include "host.h"
 #include "http/handles.h"
 #include "records/record_writer.h"
+#include "redis/client.h"
 #include "relay/inbox.h"
 #include "relay/relay_side.h"
 #include "relay/snapshot.h"
@@ -96,6 +98,14 @@ class Broker final : public Control, public BrokerDesk {
   void run();
   void finish();
 
+  // ledgers.cpp: the ledger the configuration names
+  [[nodiscard]] broker::Status open_ledger();
+  void close_ledger();
+  void save_revocations();
+  void fetch_revocations();
+  void on_recall(const broker::AccountKey& account);
+  void on_control(const FleetCommand& command);
+
   // serve.cpp: what relay threads and the clock ask for
   void on_wake();
   void on_tick();
@@ -134,7 +144,7 @@ class Broker final : public Control, public BrokerDesk {
   void publish_standing();
 
   // answer.cpp
-  void take_revocations(const std::vector<broker::LedgerStore::Revocation>& list);
+  void take_revocations();
 
   [[nodiscard]] broker::UnixSeconds now_s() const { return clock_.unix_ms() / 1000; }
   [[nodiscard]] const broker::Quota* quota_of(const broker::AccountKey& key) const;
@@ -143,7 +153,11 @@ class Broker final : public Control, public BrokerDesk {
   const Clock& clock_;
   std::string config_file_;
   std::shared_ptr<const broker::Config> config_;
+  using Revocation = broker::LedgerStore::Revocation;
   std::shared_ptr<const Revocations> revocations_ = std::make_shared<Revocations>();
+  std::vector<Revocation> known_revocations_;    ///< as the ledger told them
+  std::vector<Revocation> unsaved_revocations_;  ///< the ledger has not taken them yet
+  std::int64_t next_revocations_ms_ = 0;
   std::string config_error_;
   broker::UnixSeconds config_loaded_s_ = 0;
   ConfigWatch watch_{real_config_files()};
@@ -170,6 +184,8 @@ class Broker final : public Control, public BrokerDesk {
   std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
 
   http::EventBaseHandle base_;
+  std::unique_ptr<redis::Client> redis_;  ///< of a ledger in Redis; before link_ may be called
+  std::unique_ptr<FleetBus> bus_;         ///< alike
   http::EventHandle wake_event_;
   http::EventHandle tick_event_;
   http::EventHandle watch_event_;

@@ -59,7 +59,10 @@ void Broker::on_answer() {
 }
 
 void Broker::check_validity() {
-  if (settler_->check_validity(std::nullopt)) cut_refusing();
+  const auto& redis = config_->store.redis;
+  std::optional<std::uint64_t> extra_octets;
+  if (redis && redis->on_store_loss) extra_octets = redis->on_store_loss->count;
+  if (settler_->check_validity(extra_octets)) cut_refusing();
 }
 
 void Broker::every_second() {
@@ -68,6 +71,7 @@ void Broker::every_second() {
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
   settler_->report_changes();
+  save_revocations();
   settler_->take_back_idle();
   cut_revoked();
   release_idle();

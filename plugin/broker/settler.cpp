@@ -378,7 +378,7 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
   return any;
 }
 
-void Settler::end(broker::LedgerLink::Done<broker::Nothing> done) {
+std::vector<broker::UsageReport> Settler::last_reports() {
   collect();
   Reports reports;
   book_.for_each([&](Account& account) {
@@ -386,7 +386,7 @@ void Settler::end(broker::LedgerLink::Done<broker::Nothing> done) {
     report.granted_octets = report.charged_octets;
     reports.push_back(std::move(report));
   });
-  link_.end(incarnation_, std::move(reports), std::move(done));
+  return reports;
 }
 
 void Settler::note_store(const broker::Error* error) {

@@ -66,8 +66,9 @@ class Settler {
   /// it answers again. `extra_octets`: what an account may relay beyond its grant instead, once.
   /// True when accounts were halted just now.
   bool check_validity(const std::optional<std::uint64_t>& extra_octets);
-  /// The incarnation is over: the last totals of all accounts.
-  void end(broker::LedgerLink::Done<broker::Nothing> done);
+  /// The incarnation is over: the last totals of all accounts, which keep nothing.
+  [[nodiscard]] std::vector<broker::UsageReport> last_reports();
+  [[nodiscard]] const broker::Incarnation& incarnation() const { return incarnation_; }
 
   struct Totals {
     broker::UsedTotals used;

@@ -11,9 +11,7 @@
 #include "api/usable_config.h"
 #include "broker/broker.h"
 #include "broker/recovery.h"
-#include "ledger/local_ledger.h"
 #include "records/recorded.h"
-#include "sqlite/sqlite_ledger.h"
 
 namespace plugin {
 
@@ -97,9 +95,9 @@ void Broker::leave_nothing() {
 }
 
 broker::Status Broker::end_incarnation() {
-  broker::Status outcome = broker::Error{"the ledger did not answer"};
-  settler_->end([&](broker::Status status) { outcome = std::move(status); });
-  return outcome;
+  // What is answered meanwhile changes nothing any more.
+  settler_->on_answer([] {});
+  return store_->end(settler_->incarnation(), settler_->last_reports());
 }
 
 broker::Status Broker::open_state() {
@@ -107,10 +105,9 @@ broker::Status Broker::open_state() {
   if (!directory) return directory.error();
   state_dir_ = std::make_unique<StateDir>(std::move(directory).value());
 
-  auto ledger = SqliteLedger::open(state_dir_->resolve(config_->store.path));
-  if (!ledger) return with_name("ledger", ledger.error());
-  store_ = std::move(ledger).value();
-  link_ = std::make_unique<LocalLedger>(*store_);
+  base_.reset(::event_base_new());
+  if (base_ == nullptr) return broker::Error{"cannot make an event base"};
+  if (auto status = open_ledger(); !status) return with_name("ledger", status.error());
 
   RecordWriterOptions options;
   options.path = state_dir_->resolve(config_->records.path);
@@ -190,13 +187,12 @@ broker::Status Broker::make_table() {
 
   auto revocations = store_->revocations(now_s());
   if (!revocations) return with_name("ledger", revocations.error());
-  take_revocations(revocations.value());
+  known_revocations_ = std::move(revocations).value();
+  take_revocations();
   return broker::Nothing{};
 }
 
 broker::Status Broker::make_events() {
-  base_.reset(::event_base_new());
-  if (base_ == nullptr) return broker::Error{"cannot make an event base"};
   const auto make = [&](int fd, short what, event_callback_fn callback) {
     return http::EventHandle(::event_new(base_.get(), fd, what, callback, this));
   };
@@ -243,11 +239,13 @@ void Broker::stop() {
   inbox_.wake();
   if (thread_.joinable()) thread_.join();
   if (webhooks_ != nullptr) webhooks_->stop();
+  close_ledger();
   state_dir_.reset();  // another relay may have it now
 }
 
 void Broker::finish() {
   control_.reset();
+  for (auto* event : {&wake_event_, &tick_event_, &watch_event_}) event->reset();
   announcer_->look();
   fold_closed();
   if (auto status = records_->finish(); !status)

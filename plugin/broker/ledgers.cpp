@@ -1,0 +1,106 @@
+// Which ledger the broker asks, and what only a ledger of a fleet needs (broker.h).
+#include <algorithm>
+
+#include "broker/broker.h"
+#include "broker/cutter.h"
+#include "ledger/local_ledger.h"
+#include "ledger/redis_ledger.h"
+#include "ledger/waiting_ledger.h"
+#include "sqlite/sqlite_ledger.h"
+
+namespace plugin {
+
+namespace {
+
+/// At start and stop the broker has nothing to do before the ledger's answer.
+constexpr std::int64_t wait_ms = 10'000;
+/// A message that tells of a revocation may be lost.
+constexpr std::int64_t revocations_interval_ms = 30'000;
+
+}  // namespace
+
+broker::Status Broker::open_ledger() {
+  if (!config_->store.redis) {
+    auto ledger = SqliteLedger::open(state_dir_->resolve(config_->store.path));
+    if (!ledger) return ledger.error();
+    store_ = std::move(ledger).value();
+    link_ = std::make_unique<LocalLedger>(*store_);
+    return broker::Nothing{};
+  }
+  const auto& config = *config_->store.redis;
+  if (config.mode == broker::RedisMode::sentinel && config.replicas == 0)
+    host_.warning(
+        "[broker.store] replicas is 0: a master that is cut off could grant what its successor "
+        "grants again; set it to 1");
+  auto client = redis::Client::start(base_.get(), config, clock_, host_);
+  if (!client) return client.error();
+  redis_ = std::move(client).value();
+  auto ledger = std::make_unique<RedisLedger>(*redis_, config);
+  const auto tell_again = [this] {
+    if (settler_ != nullptr) settler_->report_all();
+  };
+  ledger->on_forgotten(tell_again);
+  store_ = std::make_unique<WaitingLedger>(base_.get(), *ledger, wait_ms);
+  link_ = std::move(ledger);
+  redis_->on_server([this, tell_again, last = std::string()](const redis::Server& server) mutable {
+    if (std::exchange(last, server.run_id) != server.run_id) tell_again();
+  });
+  bus_ = std::make_unique<FleetBus>(*redis_, host_);
+  bus_->on_recall([this](const broker::AccountKey& account) { on_recall(account); });
+  bus_->on_control([this](const FleetCommand& command) { on_control(command); });
+  return broker::Nothing{};
+}
+
+void Broker::close_ledger() {
+  bus_.reset();
+  redis_.reset();
+  // What libevent puts off until its loop runs again.
+  if (base_ != nullptr) ::event_base_loop(base_.get(), EVLOOP_NONBLOCK);
+}
+
+void Broker::on_recall(const broker::AccountKey& key) {
+  if (book_ == nullptr) return;
+  if (Account* account = book_->find(key); account != nullptr) settler_->give_back(*account);
+}
+
+void Broker::on_control(const FleetCommand& command) {
+  if (settler_ == nullptr) return;
+  switch (command.what) {
+    case FleetCommand::What::cut: {
+      const auto count = cut({command.allocation, command.csp, command.client});
+      if (count && count.value() != 0)
+        host_.info("the fleet's control channel ended {} allocations", count.value());
+      return;
+    }
+    case FleetCommand::What::revoked: fetch_revocations(); return;
+    case FleetCommand::What::reload: request_reload(); return;
+  }
+}
+
+void Broker::save_revocations() {
+  if (redis_ == nullptr) return;
+  for (const auto& entry : unsaved_revocations_) {
+    link_->revoke(entry.what, entry.revoked_at_s, entry.forget_after_s,
+                  [this, entry](const broker::Status& status) {
+                    if (!status) return;
+                    const auto erased = std::erase(unsaved_revocations_, entry);
+                    if (erased == 0) return;
+                    known_revocations_.push_back(entry);
+                    bus_->tell_revoked();
+                  });
+  }
+  if (clock_.steady_ms() >= next_revocations_ms_) fetch_revocations();
+}
+
+void Broker::fetch_revocations() {
+  next_revocations_ms_ = clock_.steady_ms() + revocations_interval_ms;
+  link_->revocations(now_s(), [this](broker::Result<std::vector<Revocation>> list) {
+    if (!list || list.value() == known_revocations_) return;
+    known_revocations_ = std::move(list).value();
+    take_revocations();
+    publish();
+    cut_revoked();
+  });
+}
+
+}  // namespace plugin
