@@ -32,7 +32,10 @@ broker::Status Broker::open_ledger() {
     host_.warning(
         "[broker.store] replicas is 0: a master that is cut off could grant what its successor "
         "grants again; set it to 1");
-  auto client = redis::Client::start(base_.get(), config, clock_, host_);
+  redis::Tuning tuning;
+  // A few answers may fail to come in time before grants end for want of one.
+  tuning.ping_interval_ms = config.validity_time_ms / 5;
+  auto client = redis::Client::start(base_.get(), config, clock_, host_, tuning);
   if (!client) return client.error();
   redis_ = std::move(client).value();
   auto ledger = std::make_unique<RedisLedger>(*redis_, config);

@@ -176,7 +176,9 @@ void Settler::reopen(Account& account, const broker::UsageReport& report,
   const Stage stage = account.stage.load();
   // Without allocations nothing was asked for yet: the next one will be given of what is left.
   std::uint64_t there = added != 0 || account.ready.load() ? added : grant.remaining_octets;
-  if (link_.is_shared() && stage == Stage::exhausted && there < reopen_min_octets) there = 0;
+  if (link_.is_shared() && stage == Stage::exhausted &&
+      unspent(account) + grant.remaining_octets < reopen_min_octets)
+    there = 0;
   if (there != 0 && may_reopen(stage)) {
     account.stage.store(Stage::open, std::memory_order_release);
     if (stage == Stage::exhausted)

@@ -1,0 +1,45 @@
+// Relays that share a quota through one Redis, and clients of them all.
+// Owner: the test. Threads: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker_relay.h"
+#include "flood/swarm.h"
+
+namespace turntest {
+
+struct FleetOptions {
+  std::size_t relays = 2;
+  std::string store_toml;  ///< of [broker.store], without `kind`
+  std::string csp_toml;
+  int relay_threads = 1;
+};
+
+class Fleet {
+ public:
+  /// Relays r0, r1, ...; throws with the output of the one that does not start.
+  explicit Fleet(const FleetOptions& options);
+
+  [[nodiscard]] std::size_t size() const { return relays_.size(); }
+  [[nodiscard]] BrokerRelay& relay(std::size_t index) { return *relays_.at(index); }
+  /// The same quota file on every relay.
+  void write_csps(std::string_view csp_toml);
+  /// Waits until every relay lets a client in: a store that is new grants nothing at first.
+  [[nodiscard]] bool wait_admitting(Milliseconds timeout);
+  /// The octets of all records of all relays.
+  [[nodiscard]] Usage recorded() const;
+  [[nodiscard]] std::uint64_t live_allocations();
+
+  /// A flood through all relays: `each` allocations on each of them.
+  [[nodiscard]] std::vector<MemberPlan> flood(std::size_t each) const;
+
+ private:
+  std::vector<std::unique_ptr<BrokerRelay>> relays_;
+};
+
+}  // namespace turntest
