@@ -112,6 +112,11 @@ describe("the HTTP API is what its OpenAPI document says", () => {
       return status === 403 && JSON.parse(text).type === "/problems/client-id-expired";
     });
     await expect([403, "client-id-expired"], "POST", path, form({ clientID: shortId }));
+    const wrongKey = { query: { clientID: shortId }, headers: bearer("some-other-key-012345") };
+    for (const route of [path, "/v1/events"]) {
+      await expect([403, "client-id-expired"], "GET", route, { query: { clientID: shortId } });
+      await expect([401, "unauthorized"], "GET", route, wrongKey);
+    }
 
     await relay.writeCsps(ACME);
     await relay.ctl("reload");

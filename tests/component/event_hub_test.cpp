@@ -580,6 +580,11 @@ TEST_CASE("who may not watch is told why", "[events]") {
   CHECK(api.refusal(Api::get(many + "&clientID=" + id)) == "400 bad-parameter");
   api.clock.ms = 600'000;
   CHECK(api.refusal(Api::get("clientID=" + id)) == "403 client-id-expired");
+  // As any other route: the key and the origin come first, an unknown CSP before them.
+  CHECK(api.refusal(Api::get("clientID=" + id, {{"Authorization", "Bearer wrong"}})) ==
+        "401 unauthorized");
+  CHECK(api.refusal(Api::get("clientID=" + id, from_elsewhere)) == "403 origin-not-allowed");
+  CHECK(api.refusal(Api::get("clientID=" + client_id("alice", "gone"))) == "404 unknown-csp");
 
   auto answer = api.route(Api::get("clientID=" + client_id("alice", "acme", 6'000),
                                    {{"Origin", "https://acme.example"}}));
