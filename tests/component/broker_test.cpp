@@ -426,6 +426,32 @@ TEST_CASE("a wrong configuration changes nothing and is reported") {
   relay.close(allocation, TURN_CLOSE_RELEASED);
 }
 
+TEST_CASE("a configuration file that is emptied cuts nobody, and starts no broker") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  FakeAllocation allocation;
+  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  const auto file = running.directory() / "turnbroker.toml";
+  std::filesystem::resize_file(file, 0);
+  const std::string why = file.string() + ": nothing is in it; allowed: ";
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("configuration not reloaded: " + why) != std::string::npos;
+  }));
+  CHECK_FALSE(running.host.cancelled(allocation.id));
+  CHECK(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  FakeAllocation another;
+  CHECK(relay.allocate(user.username, user.password, another) == 0);
+  relay.close(allocation, TURN_CLOSE_RELEASED);
+  relay.close(another, TURN_CLOSE_RELEASED);
+  running.stop();
+
+  plugin::Broker next(plugin::Host(running.host.table()), running.clock);
+  const auto loaded = next.load(file.string());
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message.starts_with(why));
+}
+
 TEST_CASE("strict expiry ends live allocations when their credential expires") {
   RunningBroker running("strict_expiry = true\n" + acme("1 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
