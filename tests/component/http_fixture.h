@@ -46,6 +46,14 @@ inline sockaddr_in loopback(const std::string& address, std::uint16_t port) {
   return out;
 }
 
+inline sockaddr_in6 loopback6(const std::string& address, std::uint16_t port) {
+  sockaddr_in6 out{};
+  out.sin6_family = AF_INET6;
+  out.sin6_port = htons(port);
+  ::inet_pton(AF_INET6, address.c_str(), &out.sin6_addr);
+  return out;
+}
+
 /// A listening socket at a port of the system's choice; with IPv6, one that takes IPv4 too.
 inline plugin::UniqueFd listen_on_loopback(std::uint16_t& port, bool ipv6 = false) {
   plugin::UniqueFd fd(
@@ -144,15 +152,15 @@ class TestServer {
 /// A raw client connection.
 class Client {
  public:
+  /// From an IPv6 address to ::1.
   explicit Client(std::uint16_t port, const std::string& from = "127.0.0.1", int receive_octets = 0)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+      : fd_(::socket(is_ipv6(from) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     if (receive_octets != 0)
       ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_octets, sizeof receive_octets);
-    const sockaddr_in source = loopback(from, 0);
-    const sockaddr_in target = loopback("127.0.0.1", port);
-    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0 ||
-        ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0)
-      throw std::runtime_error(std::string("cannot connect: ") + std::strerror(errno));
+    if (is_ipv6(from))
+      connect(loopback6(from, 0), loopback6("::1", port));
+    else
+      connect(loopback(from, 0), loopback("127.0.0.1", port));
   }
 
   /// How many octets were taken within `time`, or before the connection ended.
@@ -194,6 +202,13 @@ class Client {
   [[nodiscard]] int descriptor() const { return fd_.get(); }
 
  private:
+  static bool is_ipv6(const std::string& address) { return address.find(':') != address.npos; }
+  template <typename Address>
+  void connect(const Address& source, const Address& target) const {
+    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0 ||
+        ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0)
+      throw std::runtime_error(std::string("cannot connect: ") + std::strerror(errno));
+  }
   bool ready(short events, Clock::time_point deadline) const {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
     pollfd one{.fd = fd_.get(), .events = events, .revents = 0};
