@@ -54,6 +54,10 @@ class Loader {
   void read_main(const std::string& path) {
     const std::optional<TomlNode> tree = parse(path, {path, 0, ""});
     if (!tree) return;
+    // Cut off on its way to the disk, it would take every CSP out of service.
+    if (tree->entries.empty())
+      return load_.report({path, 0, ""},
+                          "nothing is in it; allowed: tables [broker], [relay] and [csp.ID]");
     const ConfigTable root(load_, path, *tree, "", {"broker", "relay", "csp"});
     read_broker(root, config_);
     config_.relay = read_relay(root);

@@ -16,7 +16,7 @@ namespace {
 using http::Request;
 using http::Response;
 
-/// The control socket's problems are of no type; here those have one that this API has a word for.
+/// The control socket's problems are of no type; here each has one.
 Response with_type(const AdminRoute& route, Response response) {
   if (response.status < 400) return response;
   const std::string detail = http::Json::parse(response.body).at("detail");

@@ -7,10 +7,15 @@
 #include "api/events_guard.h"
 #include "api/listen.h"
 #include "api/routes.h"
+#include "api/thread_priority.h"
 
 namespace plugin {
 
 namespace {
+
+// On a machine with one or two cores a flood of requests must not take the relay threads' time: ten
+// steps leave the API a tenth of a core that they want, and all of one that they do not.
+constexpr int api_nice_steps = 10;
 
 http::Limits limits_of(const broker::HttpConfig& config) {
   constexpr std::size_t excess_max = 64;
@@ -58,9 +63,16 @@ broker::Status ApiServer::start(const std::shared_ptr<const broker::Config>& con
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY); });
+  thread_ = std::thread([this] { run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return broker::Nothing{};
+}
+
+void ApiServer::run() {
+  if (auto status = make_thread_nicer(api_nice_steps); !status)
+    host_.warning("HTTP API: its thread keeps the relay threads' priority: {}",
+                  status.error().message);
+  ::event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY);
 }
 
 broker::Status ApiServer::listen(const std::vector<std::string>& addresses, bool tls) {

@@ -44,6 +44,7 @@ class ApiServer {
   [[nodiscard]] const std::vector<std::string>& urls() const { return urls_; }
 
  private:
+  void run();
   [[nodiscard]] broker::Status listen(const std::vector<std::string>& addresses, bool tls);
   [[nodiscard]] broker::Status use_certificate(const broker::HttpConfig& config);
   void apply(const broker::Config& whole);

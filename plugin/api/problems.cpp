@@ -8,7 +8,7 @@ namespace {
 
 using enum ProblemType;
 
-constexpr std::array<ProblemKind, 17> kinds{{
+constexpr std::array<ProblemKind, 18> kinds{{
     {quota_exceeded, "quota-exceeded", 403, "The quota is used up",
      "The CSP's account for this media type, or the client's own part of it, is used up. Live "
      "calls "
@@ -43,6 +43,9 @@ constexpr std::array<ProblemKind, 17> kinds{{
      "CSPs and their quotas are set in turnbroker.toml, in [csp.ID] and [csp.ID.quota.MEDIA], and "
      "take effect as soon as the file is saved. There is no request that changes them."},
     {too_large, "too-large", 413, "The request is too large", "Requests to this server are short."},
+    {refused, "refused", 422, "The broker refuses it",
+     "The request was understood, and what it asks for cannot be done as things stand: there is no "
+     "such CSP or quota, or the configuration file has a mistake. The detail says which."},
     {overloaded, "overloaded", 503, "The server has too much to do",
      "Retry-After says when to ask again. Relaying is not affected."},
     {not_found, "not-found", 404, "There is nothing here", "/openapi.json describes all that is."},
@@ -54,7 +57,7 @@ constexpr std::array<ProblemKind, 17> kinds{{
 
 }  // namespace
 
-const std::array<ProblemKind, 17>& problem_kinds() { return kinds; }
+const std::array<ProblemKind, 18>& problem_kinds() { return kinds; }
 
 const ProblemKind& kind_of(ProblemType type) {
   return *std::ranges::find(kinds, type, &ProblemKind::type);
@@ -89,6 +92,7 @@ http::Response problem_of_status(int status, std::string_view detail) {
     case 404: return problem(not_found, detail);
     case 405: return problem(method_not_allowed, detail);
     case 413: return problem(too_large, detail);
+    case 422: return problem(refused, detail);
     case 429: return problem_for_now(too_many_requests, detail, 1);
     case 500: return problem(internal, detail);
     case 503: return problem_for_now(overloaded, detail, 1);

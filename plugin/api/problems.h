@@ -26,6 +26,7 @@ enum class ProblemType : std::uint8_t {
   client_id_expired,
   gone,
   too_large,
+  refused,
   overloaded,
   not_found,
   method_not_allowed,
@@ -40,7 +41,7 @@ struct ProblemKind {
   std::string_view page;   ///< what a developer who meets it should know
 };
 
-[[nodiscard]] const std::array<ProblemKind, 17>& problem_kinds();
+[[nodiscard]] const std::array<ProblemKind, 18>& problem_kinds();
 [[nodiscard]] const ProblemKind& kind_of(ProblemType type);
 
 /// By its name; not_found when there is none.

@@ -7,16 +7,22 @@ import secrets
 import signal
 import sys
 import tempfile
+import tomllib
 
 import relay
 from relay import Failed
 
 HTTP_PORT = 8080  # what README.md's examples speak to
-QUOTAS = """# Yours to edit: a change counts within a second, without a restart.
+# How call.html and the examples are let in; each can also be given by other keys.
+API_LINES = {
+    'api_key = "demo-api-key-0123456789"': {"api_key", "api_keys", "api_key_file", "api_keys_files"},
+    'allowed_origins = ["http://127.0.0.1:8080", "http://localhost:8080"]': {"allowed_origins"},
+}
+API = "\n".join(API_LINES)
+QUOTAS = f"""# Yours to edit: a change counts within a second, without a restart.
 [csp.demo]
 name = "Demo"
-api_key = "demo-api-key-0123456789"
-allowed_origins = ["http://127.0.0.1:8080", "http://localhost:8080"]
+{API}
 
 [csp.demo.quota.audio]
 volume = "1 GB"
@@ -44,6 +50,26 @@ def state_directory():
 def with_origins(text, port):
     """The quotas' file, whose allowed origins are those of call.html at this run's port."""
     return re.sub(r"http://(127\.0\.0\.1|localhost):\d+", rf"http://\1:{port}", text)
+
+
+def missing_lines(text, port):
+    """Those of API_LINES that a quotas' file lacks, as one of an earlier scripts/run does."""
+    try:
+        demo = tomllib.loads(text).get("csp", {}).get("demo", {})
+    except tomllib.TOMLDecodeError:  # the server says what is wrong
+        return []
+    return [with_origins(line, port) for line, keys in API_LINES.items() if not keys & demo.keys()]
+
+
+def tell_what_is_missing(quotas, lines):
+    """The file is the operator's, so that nothing is added to it."""
+    if lines:
+        print(f"""
+Without these lines in [csp.demo] the first call and README.md's examples are refused. The file is yours,
+so they are for you to add; saving it is enough:
+
+  {quotas}
+""" + "".join(f"    {line}\n" for line in lines), flush=True)
 
 
 def http_config(port):
@@ -113,6 +139,8 @@ def main():
     with server:
         try:
             server.wait_until_it_answers()
+            quotas = directory / "csp.d/demo.toml"
+            tell_what_is_missing(quotas, missing_lines(quotas.read_text(encoding="utf-8"), http_port))
             tell(directory, config, port, http_port, relay.Ctl(directory / "state/control.sock"))
             status = server.process.wait()
             raise Failed(f"turnserver ended with {status}:\n{server.tail()}")

@@ -112,6 +112,11 @@ describe("the HTTP API is what its OpenAPI document says", () => {
       return status === 403 && JSON.parse(text).type === "/problems/client-id-expired";
     });
     await expect([403, "client-id-expired"], "POST", path, form({ clientID: shortId }));
+    const wrongKey = { query: { clientID: shortId }, headers: bearer("some-other-key-012345") };
+    for (const route of [path, "/v1/events"]) {
+      await expect([403, "client-id-expired"], "GET", route, { query: { clientID: shortId } });
+      await expect([401, "unauthorized"], "GET", route, wrongKey);
+    }
 
     await relay.writeCsps(ACME);
     await relay.ctl("reload");
@@ -219,15 +224,15 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     const credentials = { csp: "acme", media: "data", client: "bob" };
     await posted("/v1/admin/credentials", credentials);
     await posted("/v1/admin/credentials", { csp: "acme" }, 400);
-    await posted("/v1/admin/credentials", { ...credentials, csp: "nobody" }, 422);
+    await posted("/v1/admin/credentials", { ...credentials, csp: "nobody" }, [422, "refused"]);
     await posted("/v1/admin/revoke", { client_id: clientID });
     await expect([403, "client-id-invalid"], "GET", "/v1/getTurnCredentials", { query: { clientID } });
     await posted("/v1/admin/revoke", {}, 400);
-    await posted("/v1/admin/revoke", { csp: "nobody" }, 422);
+    await posted("/v1/admin/revoke", { csp: "nobody" }, [422, "refused"]);
     await expect(200, "POST", "/v1/admin/reload", { headers });
     await posted("/v1/admin/reload", {}, 400);
     await relay.writeCsps("[csp.acme]\n");
-    await expect(422, "POST", "/v1/admin/reload", { headers });
+    await expect([422, "refused"], "POST", "/v1/admin/reload", { headers });
     await relay.writeCsps(ACME);
     await expect(200, "POST", "/v1/admin/reload", { headers });
     for (const { method, path } of document.operations().filter(({ path }) => path.startsWith("/v1/admin/"))) {
@@ -241,7 +246,7 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     await expect(200, "GET", "/readyz");
     const pages = ["quota-exceeded", "unknown-csp", "bad-media-type", "no-quota", "bad-parameter", "unauthorized",
       "origin-not-allowed", "too-many-requests", "no-healthy-relay", "client-id-invalid", "client-id-expired",
-      "gone", "too-large", "overloaded", "not-found", "method-not-allowed", "internal"];
+      "gone", "too-large", "refused", "overloaded", "not-found", "method-not-allowed", "internal"];
     const files = ["/openapi.json", "/turnbroker.js", "/turnbroker.d.ts", "/call.html", "/call.js", "/call.css"];
     for (const path of [...files, ...pages.map((name) => `/problems/${name}`)]) {
       const of = path.startsWith("/problems/") ? "/problems/{name}" : path;

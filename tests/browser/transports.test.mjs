@@ -1,11 +1,10 @@
 // A page calls over the relay, is counted to the octet, is cut at the quota, and calls again.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { Capture, octetsAt } from "../support/js/capture.mjs";
 import { until } from "../support/js/deadline.mjs";
-import { Relay } from "../support/js/relay.mjs";
-import { Browser, PageServer } from "./browser.mjs";
 import { Call, refusal } from "./call.mjs";
+import { stage } from "./stage.mjs";
 
 const FIRST_LIMIT_OCTETS = 100_000_000;
 const LEFT_OCTETS = 8_000_000; // for the call that is cut
@@ -34,23 +33,10 @@ function recordAt(records, port) {
 
 for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls", "tls"]]) {
   describe(`a relay-only call over ${transport}`, () => {
-    let pages, relay, browser, page;
-    let healthy = false;
-
-    before(async () => {
-      pages = await PageServer.start();
-      relay = await Relay.start({ csps: csps(pages.origin, FIRST_LIMIT_OCTETS), transports: [transport] });
-      browser = await Browser.open(relay);
-      page = await browser.page(`${pages.origin}/#${encodeURIComponent(relay.baseUrl)}`);
-      await page.waitForFunction(() => window.harness !== undefined);
-    });
-    after(async () => {
-      await browser?.close();
-      pages?.stop();
-      await relay?.stop({ keep: !healthy });
-    });
+    const on = stage({ csps: (origin) => csps(origin, FIRST_LIMIT_OCTETS), transports: [transport] });
 
     test("carries a data channel, sound and pictures, and its octets are those of a packet capture", async (t) => {
+      const { page, relay } = on;
       const capture = await Capture.start(t);
       const call = await Call.make(page, "counted", REQUEST, { media: true });
       assert.equal(await call.ask("send", SENT_OCTETS, WINDOW_OCTETS), true);
@@ -81,10 +67,11 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
     });
 
     test("is cut at the quota, is told so within a second, and calls again when there is quota", async (t) => {
+      const { origin, page, relay } = on;
       const capture = await Capture.start(t);
       const { used_octets: usedBefore } = await relay.usage("acme", "data");
       const limit = usedBefore + LEFT_OCTETS;
-      await relay.writeCsps(csps(pages.origin, limit));
+      await relay.writeCsps(csps(origin, limit));
       await until(5000, "the new limit", async () => (await relay.usage("acme", "data")).limit_octets === limit);
 
       const call = await Call.make(page, "cut", REQUEST);
@@ -128,14 +115,14 @@ for (const [transport, relayProtocol] of [["udp", "udp"], ["tcp", "tcp"], ["tls"
       });
       await call.ask("failed");
 
-      await relay.writeCsps(csps(pages.origin, FIRST_LIMIT_OCTETS));
+      await relay.writeCsps(csps(origin, FIRST_LIMIT_OCTETS));
       await call.ask("heard", "a", "restored");
       await call.ask("close");
       const again = await Call.make(page, "again", REQUEST);
       assert.equal(await again.ask("send", SENT_OCTETS), true);
       await again.ask("close");
       assert.deepEqual(page.faults.filter((fault) => !fault.includes("403")), []);
-      healthy = true;
+      on.healthy = true;
     });
   });
 }

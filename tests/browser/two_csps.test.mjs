@@ -1,9 +1,8 @@
 // Two CSPs on one relay: what one of them uses up is not the other's loss.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { Relay } from "../support/js/relay.mjs";
-import { Browser, PageServer } from "./browser.mjs";
+import { describe, test } from "node:test";
 import { Call, refusal } from "./call.mjs";
+import { stage } from "./stage.mjs";
 
 const SMALL_OCTETS = 3_000_000;
 const SENT_OCTETS = 2_000_000;
@@ -17,24 +16,10 @@ period = "month"
 `;
 
 describe("two CSPs at once", () => {
-  let pages, relay, browser, page;
-  let healthy = false;
-
-  before(async () => {
-    pages = await PageServer.start();
-    const csps = csp("small", pages.origin, SMALL_OCTETS) + csp("large", pages.origin, 1_000_000_000);
-    relay = await Relay.start({ csps });
-    browser = await Browser.open(relay);
-    page = await browser.page(`${pages.origin}/#${encodeURIComponent(relay.baseUrl)}`);
-    await page.waitForFunction(() => window.harness !== undefined);
-  });
-  after(async () => {
-    await browser?.close();
-    pages?.stop();
-    await relay?.stop({ keep: !healthy });
-  });
+  const on = stage({ csps: (origin) => csp("small", origin, SMALL_OCTETS) + csp("large", origin, 1_000_000_000) });
 
   test("only the one whose quota is used up is cut and refused", async () => {
+    const { page, relay } = on;
     const large = await Call.make(page, "large", request("large"));
     const small = await Call.make(page, "small", request("small"));
     assert.equal(await large.ask("send", SENT_OCTETS), true);
@@ -56,6 +41,6 @@ describe("two CSPs at once", () => {
       }
     assert.equal((await relay.usage("large", "data")).exhausted, false);
     assert.ok((await relay.usage("small", "data")).used_octets <= SMALL_OCTETS);
-    healthy = true;
+    on.healthy = true;
   });
 });

@@ -5,27 +5,22 @@
 #include <vector>
 
 #include "api/event_text.h"
-#include "fake_relay.h"
+#include "broker_fixture.h"
 
 using plugin::Event;
 using plugin::EventKind;
+using testing::acme;
+using testing::allocated;
 using testing::eventually;
 using testing::FakeAllocation;
 using testing::FakeRelay;
-using testing::mint;
+using testing::of_acme;
+using testing::relay_until_cut;
 using testing::RunningBroker;
 
 namespace {
 
-constexpr std::int64_t far_future_s = 1'900'000'000;
 constexpr std::int64_t november_s = 1'795'000'000;  // 2026-11-18
-const std::string acme_secret = "acme-secret-0123456789";
-
-std::string acme(const std::string& volume, const std::string& period = "total",
-                 const std::string& more = "") {
-  return "[csp.acme]\nsecret = \"" + acme_secret + "\"\n[csp.acme.quota.data]\nvolume = \"" +
-         volume + "\"\nperiod = \"" + period + "\"\n" + more + "\n";
-}
 
 class Collector : public plugin::EventSink {
  public:
@@ -77,23 +72,13 @@ void relay_until(FakeRelay& relay, FakeAllocation& allocation, std::uint64_t tot
   }));
 }
 
-void relay_until_cut(RunningBroker& running, FakeRelay& relay, FakeAllocation& allocation) {
-  REQUIRE(eventually([&] {
-    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
-    relay.tick();
-    return running.host.cancelled(allocation.id).has_value();
-  }));
-}
-
 }  // namespace
 
 TEST_CASE("thresholds are told at their octets, exhaustion before the cut", "[events]") {
   Collector events;
   RunningBroker running(acme("100 kB"), november_s, &events);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
 
   relay_until(relay, allocation, 79'000);
   REQUIRE(eventually([&] { return events.last(EventKind::usage).used_octets == 79'000; }));
@@ -127,9 +112,7 @@ TEST_CASE("usage is told at most once a second, and its last value in the end", 
   Collector events;
   RunningBroker running(acme("100 MB"), november_s, &events);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   std::uint64_t total = 0;
   REQUIRE(eventually([&] {
     relay_until(relay, allocation, total += 1'000);
@@ -151,9 +134,8 @@ TEST_CASE("a raised limit is told as restored, and what it fell below is told ag
   Collector events;
   RunningBroker running(acme("10 kB"), november_s, &events);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation first;
-  REQUIRE(relay.allocate(user.username, user.password, first) == 0);
+  const auto user = of_acme("alice");
+  FakeAllocation first = allocated(relay, user);
   relay_until_cut(running, relay, first);
   relay.close(first, TURN_CLOSE_QUOTA_EXHAUSTED);
   REQUIRE(eventually([&] { return events.count(EventKind::cut) == 1; }));
@@ -165,8 +147,7 @@ TEST_CASE("a raised limit is told as restored, and what it fell below is told ag
   CHECK(events.last(EventKind::restored).limit_octets == 20'000);
   CHECK(events.last(EventKind::restored).used_octets == 10'000);
   CHECK_FALSE(events.last(EventKind::restored).exhausted);
-  FakeAllocation second;
-  REQUIRE(relay.allocate(user.username, user.password, second) == 0);
+  FakeAllocation second = allocated(relay, user);
   relay_until_cut(running, relay, second);
   relay.close(second, TURN_CLOSE_QUOTA_EXHAUSTED);
   REQUIRE(eventually([&] { return events.count(EventKind::cut) == 2; }));
@@ -177,11 +158,9 @@ TEST_CASE("a raised limit is told as restored, and what it fell below is told ag
 
 TEST_CASE("a new period restores an exhausted account", "[events]") {
   Collector events;
-  RunningBroker running(acme("10 kB", "month"), november_s, &events);
+  RunningBroker running(acme("10 kB", "", "month"), november_s, &events);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   relay_until_cut(running, relay, allocation);
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
   REQUIRE(eventually([&] { return events.count(EventKind::cut) == 1; }));
@@ -197,11 +176,9 @@ TEST_CASE("a new period restores an exhausted account", "[events]") {
 
 TEST_CASE("a new period without an exhausted account tells only its usage", "[events]") {
   Collector events;
-  RunningBroker running(acme("10 kB", "month"), november_s, &events);
+  RunningBroker running(acme("10 kB", "", "month"), november_s, &events);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   relay_until(relay, allocation, 9'000);
   REQUIRE(eventually([&] { return events.story() == Story{"threshold 80"}; }));
   running.clock.set_unix_s(november_s + 20 * 86'400);
@@ -220,11 +197,9 @@ TEST_CASE("each way the broker ends an allocation is told with its reason", "[ev
   Collector events;
   RunningBroker running(acme("1 MB"), november_s, &events);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/bob", far_future_s);
-  FakeAllocation released;
-  FakeAllocation ended;
-  REQUIRE(relay.allocate(user.username, user.password, released) == 0);
-  REQUIRE(relay.allocate(user.username, user.password, ended) == 0);
+  const auto user = of_acme("bob");
+  FakeAllocation released = allocated(relay, user);
+  FakeAllocation ended = allocated(relay, user);
   relay.close(released, TURN_CLOSE_RELEASED);
   relay.close(ended, reason.first);
   REQUIRE(eventually([&] { return events.count(EventKind::cut) == 1; }));
@@ -236,11 +211,9 @@ TEST_CASE("each way the broker ends an allocation is told with its reason", "[ev
 TEST_CASE("a restart tells how accounts stand and repeats no threshold", "[events]") {
   Collector events;
   RunningBroker running(acme("10 kB"), november_s, &events);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
   {
     FakeRelay relay(running.broker(), running.host, 0);
-    FakeAllocation allocation;
-    REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+    FakeAllocation allocation = allocated(relay, of_acme("alice"));
     relay_until_cut(running, relay, allocation);
     relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
     REQUIRE(eventually([&] { return events.count(EventKind::cut) == 1; }));
@@ -264,9 +237,7 @@ TEST_CASE("a quota that leaves the configuration is silent until it is back", "[
   RunningBroker running(acme("10 kB") + voice, november_s, &events);
   REQUIRE(eventually([&] { return events.count(EventKind::usage) >= 2; }));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   running.write_config(voice);
   REQUIRE(eventually([&] { return running.host.cancelled(allocation.id) == TURN_CLOSE_REVOKED; }));
   relay.close(allocation, TURN_CLOSE_REVOKED);

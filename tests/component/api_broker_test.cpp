@@ -6,6 +6,7 @@
 
 #include "api_client.h"
 #include "fake_relay.h"
+#include "sqlite/sqlite_handle.h"
 
 using testing::eventually;
 using testing::FakeAllocation;
@@ -294,6 +295,43 @@ TEST_CASE("the log names the addresses and nothing secret; a taken one stops the
   CHECK(log.find("stopped, everything is settled") != std::string::npos);
   CHECK(log.find("did not end properly") == std::string::npos);
   CHECK(log.find("left no meter table") == std::string::npos);
+}
+
+TEST_CASE("readyz says so while the ledger fails, and when it answers again", "[api]") {
+  RunningBroker running(config("10 MB"));
+  const std::string url = only_url(running);
+  api_client::Response readyz;
+  const auto becomes = [&](int status) {
+    return eventually([&] {
+      readyz = api_client::get(url + "/readyz");
+      return readyz.status == status;
+    });
+  };
+  REQUIRE(becomes(200));
+  const std::string ledger = (running.directory() / "state" / "ledger.sqlite3").string();
+  auto other = plugin::SqliteDatabase::open(ledger);
+  REQUIRE(other);
+  // Nobody else can write to it now.
+  REQUIRE(other.value().execute("BEGIN IMMEDIATE", "begin"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto issued = api_client::get(url + "/v1/iceServers?" + alice, with_key);
+  REQUIRE(issued.status == 200);
+  std::thread asks_for_credit([&, credentials = Json::parse(issued.body)] {
+    FakeAllocation allocation;
+    if (relay.allocate(credentials["username"], credentials["password"], allocation) == 0)
+      relay.close(allocation, TURN_CLOSE_RELEASED);
+  });
+  CHECK(becomes(503));
+  CHECK(Json::parse(readyz.body)["type"] == "/problems/no-healthy-relay");
+  CHECK(Json::parse(readyz.body)["detail"] == "the relay's ledger does not answer");
+  CHECK(readyz.head.find("Retry-After: 5") != std::string::npos);
+  CHECK(api_client::get(url + "/healthz").status == 200);
+  CHECK(api_client::get(url + "/v1/getTurnAddr?" + alice, with_key).status == 503);
+
+  REQUIRE(other.value().execute("ROLLBACK", "end"));
+  CHECK(becomes(200));
+  CHECK(api_client::get(url + "/v1/getTurnAddr?" + alice, with_key).status == 200);
+  asks_for_credit.join();
 }
 
 TEST_CASE("a broker stops at once while the HTTP API is being asked", "[api]") {

@@ -6,25 +6,21 @@
 #include <thread>
 
 #include "broker/record_of.h"
-#include "fake_relay.h"
+#include "broker_fixture.h"
 #include "records/record_writer.h"
 
+using testing::acme;
+using testing::allocate;
+using testing::allocated;
 using testing::eventually;
 using testing::FakeAllocation;
 using testing::FakeRelay;
 using testing::mint;
+using testing::of_acme;
+using testing::relay_until_cut;
 using testing::RunningBroker;
 
 namespace {
-
-constexpr std::int64_t far_future_s = 1'900'000'000;
-const std::string acme_secret = "acme-secret-0123456789";
-
-std::string acme(const std::string& volume, const std::string& more = "",
-                 const std::string& period = "total") {
-  return "[csp.acme]\nsecret = \"" + acme_secret + "\"\n[csp.acme.quota.data]\nvolume = \"" +
-         volume + "\"\nperiod = \"" + period + "\"\n" + more + "\n";
-}
 
 std::uint64_t received(const FakeAllocation& allocation) {
   return allocation.received[0] + allocation.received[1];
@@ -35,9 +31,8 @@ std::uint64_t received(const FakeAllocation& allocation) {
 TEST_CASE("an account relays its volume to the last packet that fits and is then cut") {
   RunningBroker running(acme("1 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  const auto user = of_acme("alice");
+  FakeAllocation allocation = allocated(relay, user);
 
   while (!running.host.cancelled(allocation.id)) {
     relay.relay(allocation, TURN_CLIENT_TO_PEER, 999);
@@ -47,7 +42,7 @@ TEST_CASE("an account relays its volume to the last packet that fits and is then
   CHECK(received(allocation) == 1'000'000 - 1'000'000 % 999);
   CHECK(running.host.cancelled(allocation.id) == TURN_CLOSE_QUOTA_EXHAUSTED);
   FakeAllocation refused;
-  CHECK(relay.allocate(user.username, user.password, refused) == 486);
+  CHECK(allocate(relay, user, refused) == 486);
 
   const auto sent = received(allocation);
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
@@ -66,9 +61,7 @@ TEST_CASE("an account relays its volume to the last packet that fits and is then
 TEST_CASE("a stream's piece that does not fit whole exhausts nothing while an octet is left") {
   RunningBroker running(acme("1 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   const auto goes_through = [&](std::uint64_t octets) {
     return eventually([&] {
       relay.tick();
@@ -100,7 +93,6 @@ TEST_CASE("many allocations on many threads never exceed the volume and strand a
   CAPTURE(seed);
   constexpr std::uint64_t limit = 20'000'000;
   RunningBroker running(acme("20 MB"));
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
   std::atomic<std::uint64_t> total{0};
   std::atomic<std::uint64_t> exhausted_late{0};
   std::barrier all_allocated(4);
@@ -111,7 +103,7 @@ TEST_CASE("many allocations on many threads never exceed the volume and strand a
       FakeRelay relay(running.broker(), running.host, thread);
       std::vector<FakeAllocation> allocations(50);
       for (auto& allocation : allocations)
-        if (relay.allocate(user.username, user.password, allocation) != 0) std::abort();
+        if (allocate(relay, of_acme("alice"), allocation) != 0) std::abort();
       all_allocated.arrive_and_wait();
       // Mixed rates: a few allocations send most of the packets.
       std::geometric_distribution<std::size_t> which(0.1);
@@ -141,36 +133,26 @@ TEST_CASE("many allocations on many threads never exceed the volume and strand a
 TEST_CASE("raising the limit in the file revives a cut account") {
   RunningBroker running(acme("10 kB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation first;
-  REQUIRE(relay.allocate(user.username, user.password, first) == 0);
-  REQUIRE(eventually([&] {
-    relay.relay(first, TURN_CLIENT_TO_PEER, 1'000);
-    relay.tick();
-    return running.host.cancelled(first.id).has_value();
-  }));
+  const auto user = of_acme("alice");
+  FakeAllocation first = allocated(relay, user);
+  relay_until_cut(running, relay, first);
   CHECK(received(first) == 10'000);
   relay.close(first, TURN_CLOSE_QUOTA_EXHAUSTED);
 
   running.write_config(acme("15 kB"));
   FakeAllocation second;
-  REQUIRE(eventually([&] { return relay.allocate(user.username, user.password, second) == 0; }));
-  REQUIRE(eventually([&] {
-    relay.relay(second, TURN_PEER_TO_CLIENT, 1'000);
-    relay.tick();
-    return running.host.cancelled(second.id).has_value();
-  }));
+  REQUIRE(eventually([&] { return allocate(relay, user, second) == 0; }));
+  relay_until_cut(running, relay, second, TURN_PEER_TO_CLIENT);
   CHECK(received(second) == 5'000);
   relay.close(second, TURN_CLOSE_QUOTA_EXHAUSTED);
 }
 
 TEST_CASE("raising the limit revives an account that was exhausted before the start") {
   RunningBroker running(acme("10 kB"));
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  const auto user = of_acme("alice");
   {
     FakeRelay relay(running.broker(), running.host, 0);
-    FakeAllocation first;
-    REQUIRE(relay.allocate(user.username, user.password, first) == 0);
+    FakeAllocation first = allocated(relay, user);
     for (int i = 0; i < 10; ++i) REQUIRE(relay.relay(first, TURN_CLIENT_TO_PEER, 1'000));
     relay.close(first, TURN_CLOSE_RELEASED);
   }
@@ -178,9 +160,9 @@ TEST_CASE("raising the limit revives an account that was exhausted before the st
   running.start();
   FakeRelay relay(running.broker(), running.host, 0);
   FakeAllocation second;
-  CHECK(relay.allocate(user.username, user.password, second) == 486);
+  CHECK(allocate(relay, user, second) == 486);
   running.write_config(acme("15 kB"));
-  REQUIRE(eventually([&] { return relay.allocate(user.username, user.password, second) == 0; }));
+  REQUIRE(eventually([&] { return allocate(relay, user, second) == 0; }));
   for (int i = 0; i < 5; ++i) CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
   CHECK(!relay.relay(second, TURN_CLIENT_TO_PEER, 1));
   relay.close(second, TURN_CLOSE_RELEASED);
@@ -220,9 +202,7 @@ TEST_CASE("a record that was written just before a kill is not written again") {
 TEST_CASE("lowering the limit below what is used cuts at once") {
   RunningBroker running(acme("10 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   for (int i = 0; i < 2'000; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
   running.write_config(acme("1 MB"));
   REQUIRE(eventually([&] { return running.host.cancelled(allocation.id).has_value(); }));
@@ -233,9 +213,7 @@ TEST_CASE("lowering the limit below what is used cuts at once") {
 TEST_CASE("lowering the limit while relaying is never overrun") {
   RunningBroker running(acme("100 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   for (int i = 0; i < 2'000; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
   running.write_config(acme("5 MB"));
   REQUIRE(eventually([&] {
@@ -256,9 +234,7 @@ TEST_CASE("the same volume again in the next period, and a record that spans bot
   // 2026-09-30T23:59:50Z and later
   RunningBroker running(acme("10 kB", "", "month"), 1'790'812'790);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   for (int i = 0; i < 9; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
   running.clock.set_unix_s(1'790'812'801);
   REQUIRE(eventually([&] {
@@ -281,9 +257,7 @@ TEST_CASE("the same volume again in the next period, and a record that spans bot
 TEST_CASE("an allocation moves into a period that has no credit yet once, not with every packet") {
   RunningBroker running(acme("1 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
   const turn_meter* const before = allocation.meter;
   running.write_config(acme("1 MB", "", "month"));
@@ -314,22 +288,16 @@ TEST_CASE("an allocation moves into a period that has no credit yet once, not wi
 TEST_CASE("one client's volume ends before the CSP's and cuts only that client") {
   RunningBroker running(acme("1 MB", "per_client = \"100 kB\""));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto alice = mint(acme_secret, "acme/data/alice", far_future_s);
-  const auto bob = mint(acme_secret, "acme/data/bob", far_future_s);
-  FakeAllocation first;
-  FakeAllocation second;
-  REQUIRE(relay.allocate(alice.username, alice.password, first) == 0);
-  REQUIRE(relay.allocate(bob.username, bob.password, second) == 0);
-  REQUIRE(eventually([&] {
-    relay.relay(first, TURN_CLIENT_TO_PEER, 1'000);
-    relay.tick();
-    return running.host.cancelled(first.id).has_value();
-  }));
+  const auto alice = of_acme("alice");
+  const auto bob = of_acme("bob");
+  FakeAllocation first = allocated(relay, alice);
+  FakeAllocation second = allocated(relay, bob);
+  relay_until_cut(running, relay, first);
   CHECK(received(first) == 100'000);
   CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
   CHECK_FALSE(running.host.cancelled(second.id));
   FakeAllocation again;
-  CHECK(relay.allocate(alice.username, alice.password, again) == 486);
+  CHECK(allocate(relay, alice, again) == 486);
   relay.close(first, TURN_CLOSE_QUOTA_EXHAUSTED);
   relay.close(second, TURN_CLOSE_RELEASED);
 }
@@ -337,9 +305,7 @@ TEST_CASE("one client's volume ends before the CSP's and cuts only that client")
 TEST_CASE("only the charged direction costs, both are counted") {
   RunningBroker running(acme("10 kB", "charge = \"client_to_peer\""));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   for (int i = 0; i < 100; ++i) REQUIRE(relay.relay(allocation, TURN_PEER_TO_CLIENT, 1'000));
   REQUIRE(eventually([&] {
     relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
@@ -356,15 +322,15 @@ TEST_CASE("only the charged direction costs, both are counted") {
 TEST_CASE("a quota's allocations at once are bounded") {
   RunningBroker running(acme("1 MB", "allocations = 2"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
+  const auto user = of_acme("alice");
   FakeAllocation a;
   FakeAllocation b;
   FakeAllocation c;
-  REQUIRE(relay.allocate(user.username, user.password, a) == 0);
-  REQUIRE(relay.allocate(user.username, user.password, b) == 0);
-  CHECK(relay.allocate(user.username, user.password, c) == 486);
+  REQUIRE(allocate(relay, user, a) == 0);
+  REQUIRE(allocate(relay, user, b) == 0);
+  CHECK(allocate(relay, user, c) == 486);
   relay.close(a, TURN_CLOSE_RELEASED);
-  CHECK(relay.allocate(user.username, user.password, c) == 0);
+  CHECK(allocate(relay, user, c) == 0);
   relay.close(b, TURN_CLOSE_RELEASED);
   relay.close(c, TURN_CLOSE_RELEASED);
 }
@@ -372,9 +338,7 @@ TEST_CASE("a quota's allocations at once are bounded") {
 TEST_CASE("a rate bounds what one allocation relays in a time, without ending it") {
   RunningBroker running(acme("100 MB", "rate = \"8 Mbit/s\""));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   const auto start = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500))
     relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
@@ -393,12 +357,10 @@ TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {
       "period = \"total\"\n";
   RunningBroker running(acme("1 MB") + other);
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto alice = mint(acme_secret, "acme/data/alice", far_future_s);
-  const auto olga = mint("other-secret-0123456789", "other/data/olga", far_future_s);
-  FakeAllocation a;
-  FakeAllocation b;
-  REQUIRE(relay.allocate(alice.username, alice.password, a) == 0);
-  REQUIRE(relay.allocate(olga.username, olga.password, b) == 0);
+  const auto alice = of_acme("alice");
+  const auto olga = mint("other-secret-0123456789", "other/data/olga", testing::far_future_s);
+  FakeAllocation a = allocated(relay, alice);
+  FakeAllocation b = allocated(relay, olga);
   running.write_config(other);
   REQUIRE(eventually([&] {
     if (!relay.relay(b, TURN_CLIENT_TO_PEER, 10)) return true;
@@ -408,7 +370,7 @@ TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {
   CHECK(running.host.cancelled(a.id) == TURN_CLOSE_REVOKED);
   CHECK(relay.relay(b, TURN_CLIENT_TO_PEER, 10));
   FakeAllocation c;
-  CHECK(relay.allocate(alice.username, alice.password, c) == 401);
+  CHECK(allocate(relay, alice, c) == 401);
   relay.close(a, TURN_CLOSE_REVOKED);
   relay.close(b, TURN_CLOSE_RELEASED);
 }
@@ -420,18 +382,40 @@ TEST_CASE("a wrong configuration changes nothing and is reported") {
   REQUIRE(eventually([&] {
     return running.host.log_text().find("configuration not reloaded: ") != std::string::npos;
   }));
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
   relay.close(allocation, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("a configuration file that is emptied cuts nobody, and starts no broker") {
+  RunningBroker running(acme("1 MB"));
+  FakeRelay relay(running.broker(), running.host, 0);
+  const auto user = of_acme("alice");
+  FakeAllocation allocation = allocated(relay, user);
+  const auto file = running.directory() / "turnbroker.toml";
+  std::filesystem::resize_file(file, 0);
+  const std::string why = file.string() + ": nothing is in it; allowed: ";
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("configuration not reloaded: " + why) != std::string::npos;
+  }));
+  CHECK_FALSE(running.host.cancelled(allocation.id));
+  CHECK(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
+  FakeAllocation another;
+  CHECK(allocate(relay, user, another) == 0);
+  relay.close(allocation, TURN_CLOSE_RELEASED);
+  relay.close(another, TURN_CLOSE_RELEASED);
+  running.stop();
+
+  plugin::Broker next(plugin::Host(running.host.table()), running.clock);
+  const auto loaded = next.load(file.string());
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message.starts_with(why));
 }
 
 TEST_CASE("strict expiry ends live allocations when their credential expires") {
   RunningBroker running("strict_expiry = true\n" + acme("1 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", running.clock.unix_ms() / 1000 + 100);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  FakeAllocation allocation =
+      allocated(relay, of_acme("alice", running.clock.unix_ms() / 1000 + 100));
   CHECK_FALSE(running.host.cancelled(allocation.id));
   running.clock.set_unix_s(running.clock.unix_ms() / 1000 + 101);
   REQUIRE(eventually([&] { return running.host.cancelled(allocation.id).has_value(); }));
@@ -464,17 +448,15 @@ TEST_CASE("without default_csp users of coturn's own are refused") {
 TEST_CASE("an idle account gives its grant back to the ledger and takes it up again") {
   RunningBroker running(acme("1 MB"));
   FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = mint(acme_secret, "acme/data/alice", far_future_s);
-  FakeAllocation allocation;
-  REQUIRE(relay.allocate(user.username, user.password, allocation) == 0);
+  const auto user = of_acme("alice");
+  FakeAllocation allocation = allocated(relay, user);
   REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
   relay.close(allocation, TURN_CLOSE_RELEASED);
   running.stop();
   CHECK(running.ledger("acme", broker::MediaType::data).granted_octets == 1'000);
   running.start();
   FakeRelay later(running.broker(), running.host, 0);
-  FakeAllocation next;
-  REQUIRE(later.allocate(user.username, user.password, next) == 0);
+  FakeAllocation next = allocated(later, user);
   REQUIRE(eventually([&] {
     later.relay(next, TURN_CLIENT_TO_PEER, 1'000);
     return running.host.cancelled(next.id).has_value();

@@ -68,7 +68,7 @@ TEST_CASE("random octets never end the server") {
         case 3: text.insert(at, "\r\n"); break;
       }
     }
-    Connection connection(served.path);
+    Client connection(served.path);
     connection.send(text);
     connection.finish_sending();
     CHECK_NOTHROW(connection.receive_until_closed());
@@ -78,7 +78,7 @@ TEST_CASE("random octets never end the server") {
 
 TEST_CASE("a client that says nothing is dropped when its time is over") {
   const Served served(with_time(300));
-  Connection silent(served.path);
+  Client silent(served.path);
   const auto start = Clock::now();
   CHECK(silent.receive_until_closed().empty());
   CHECK(Clock::now() - start >= milliseconds(250));
@@ -87,7 +87,7 @@ TEST_CASE("a client that says nothing is dropped when its time is over") {
 
 TEST_CASE("headers that trickle in do not extend a request's time") {
   const Served served(with_time(400));
-  Connection slow(served.path);
+  Client slow(served.path);
   const auto start = Clock::now();
   std::size_t sent = slow.send("GET /v1/admin/status HTTP/1.1\r\nX: ");
   // One octet each 20 ms; each wait ends at once when the server closes.
@@ -108,7 +108,7 @@ TEST_CASE("headers that trickle in do not extend a request's time") {
 
 TEST_CASE("a body that never comes ends with the request's time") {
   const Served served(with_time(300));
-  Connection half(served.path);
+  Client half(served.path);
   half.send("POST /v1/admin/cut HTTP/1.1\r\nContent-Length: 20\r\n\r\n{\"id\"");
   CHECK(half.receive_until_closed().empty());
   CHECK(served.control.calls().empty());
@@ -117,7 +117,7 @@ TEST_CASE("a body that never comes ends with the request's time") {
 
 TEST_CASE("a client that closes its half at once still gets its answer or an end") {
   const Served served;
-  Connection half(served.path);
+  Client half(served.path);
   half.send("GET /v1/admin/status HTTP/1.1\r\nConnection: close\r\n\r\n");
   half.finish_sending();
   CHECK_NOTHROW(half.receive_until_closed());
@@ -188,7 +188,7 @@ TEST_CASE("a client that sends requests and reads no answer cannot make the serv
   Served served(with_time(2000));
   for (int i = 0; i < 2000; ++i)
     served.control.accounts.push_back(account("acme", broker::MediaType::audio));
-  Connection deaf(served.path);
+  Client deaf(served.path);
   std::string requests;
   for (int i = 0; i < 2000; ++i) requests += "GET /v1/admin/usage HTTP/1.1\r\n\r\n";
   std::size_t taken = 0;
@@ -206,8 +206,8 @@ TEST_CASE("connections above the limit wait until others end") {
   plugin::http::Limits limits = with_time(700);
   limits.connections_max = 4;
   const Served served(limits);
-  std::vector<std::unique_ptr<Connection>> silent;
-  for (int i = 0; i < 4; ++i) silent.push_back(std::make_unique<Connection>(served.path));
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 4; ++i) silent.push_back(std::make_unique<Client>(served.path));
   const auto start = Clock::now();
   served.check_it_still_answers();
   CHECK(Clock::now() - start >= milliseconds(400));
@@ -218,7 +218,7 @@ TEST_CASE("connections above the limit wait until others end") {
 
 TEST_CASE("a connection may live longer than one request's time when it keeps asking") {
   const Served served(with_time(600));
-  Connection connection(served.path);
+  Client connection(served.path);
   const auto start = Clock::now();
   std::string text;
   while (Clock::now() - start < milliseconds(1500)) {
@@ -263,8 +263,8 @@ TEST_CASE("the server goes while clients are connected") {
   const std::string path = directory / "control.sock";
   FakeControl control;
   auto server = std::make_unique<RunningServer>(control, path);
-  Connection silent(path);
-  Connection half(path);
+  Client silent(path);
+  Client half(path);
   half.send("POST /v1/admin/cut HTTP/1.1\r\nContent-Length: 20\r\n\r\n{");
   get_status(path);
   server.reset();

@@ -1,4 +1,5 @@
 // turnbrokerctl as an operator or a script runs it.
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 

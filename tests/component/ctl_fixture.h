@@ -1,20 +1,13 @@
 // What the tests of the control interface share: a broker that only remembers what it was asked, a
-// control server for it on a thread of its own, raw connections to it, and a temporary directory.
+// control server for it on a thread of its own, raw requests to it, and a temporary directory.
 // Owner: each test. Threads: as said at each type.
 #pragma once
 
 #include <event2/thread.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <stdexcept>
@@ -25,12 +18,14 @@
 #include "ctl/control.h"
 #include "ctl/control_server.h"
 #include "http/handles.h"
+#include "raw_client.h"
 #include "support/temp_dir.h"
 #include "unique_fd.h"
 
 namespace ctl_test {
 
 using Clock = std::chrono::steady_clock;
+using raw::Client;
 using std::chrono::milliseconds;
 
 inline plugin::AccountStatus account(const std::string& csp, broker::MediaType media,
@@ -150,60 +145,11 @@ class RunningServer {
   std::thread thread_;
 };
 
-/// A raw client connection. Everything has a deadline.
-class Connection {
- public:
-  explicit Connection(const std::string& path)
-      : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      throw std::runtime_error("cannot connect to " + path + ": " + std::strerror(errno));
-  }
-
-  /// How many octets the server took within `time`.
-  std::size_t send(std::string_view text, milliseconds time = milliseconds(5000)) {
-    const auto deadline = Clock::now() + time;
-    std::size_t sent = 0;
-    while (sent < text.size() && ready(POLLOUT, deadline)) {
-      const ssize_t now =
-          ::send(fd_.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (now > 0) sent += static_cast<std::size_t>(now);
-      if (now < 0 && errno != EAGAIN) break;
-    }
-    return sent;
-  }
-
-  /// What arrives until the server closes; throws when it does not within `time`.
-  std::string receive_until_closed(milliseconds time = milliseconds(5000)) {
-    const auto deadline = Clock::now() + time;
-    std::string text;
-    std::array<char, 65536> chunk{};
-    while (ready(POLLIN, deadline)) {
-      const ssize_t got = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
-      if (got <= 0) return text;
-      text.append(chunk.data(), static_cast<std::size_t>(got));
-    }
-    throw std::runtime_error("the server did not close the connection; it sent: " + text);
-  }
-
-  void finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
-
- private:
-  bool ready(short events, Clock::time_point deadline) const {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
-    pollfd one{.fd = fd_.get(), .events = events, .revents = 0};
-    return left > 0 && ::poll(&one, 1, static_cast<int>(left)) > 0;
-  }
-  plugin::UniqueFd fd_;
-};
-
 /// One request on a connection of its own; the whole answer.
 inline std::string ask(const std::string& path, std::string_view request) {
-  Connection connection(path);
-  connection.send(request);
-  return connection.receive_until_closed();
+  Client client(path);
+  client.send(request);
+  return client.receive_until_closed();
 }
 
 inline std::string get_status(const std::string& path) {

@@ -1,5 +1,5 @@
-// What the tests of the HTTP server share: a server on loopback TCP with a thread of its own, and raw
-// clients, plain and over TLS. Everything has a deadline.
+// What the tests of the HTTP server share: a server on loopback TCP with a thread of its own, and what
+// raw clients ask it. Everything has a deadline.
 // Owner: each test. Threads: as said at each type.
 #pragma once
 
@@ -7,15 +7,12 @@
 #include <event2/thread.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <functional>
 #include <future>
 #include <stdexcept>
@@ -24,6 +21,7 @@
 
 #include "http/handles.h"
 #include "http/server.h"
+#include "raw_client.h"
 #include "support/certificate.h"
 #include "support/temp_dir.h"
 #include "support/tls.h"
@@ -36,15 +34,9 @@ using plugin::http::Limits;
 using plugin::http::Request;
 using plugin::http::Response;
 using plugin::http::Router;
+using raw::Client;
+using raw::loopback;
 using std::chrono::milliseconds;
-
-inline sockaddr_in loopback(const std::string& address, std::uint16_t port) {
-  sockaddr_in out{};
-  out.sin_family = AF_INET;
-  out.sin_port = htons(port);
-  ::inet_pton(AF_INET, address.c_str(), &out.sin_addr);
-  return out;
-}
 
 /// A listening socket at a port of the system's choice; with IPv6, one that takes IPv4 too.
 inline plugin::UniqueFd listen_on_loopback(std::uint16_t& port, bool ipv6 = false) {
@@ -139,79 +131,6 @@ class TestServer {
   std::uint16_t port_ = 0;
   std::uint16_t tls_port_ = 0;
   std::thread thread_;
-};
-
-/// A raw client connection.
-class Client {
- public:
-  explicit Client(std::uint16_t port, const std::string& from = "127.0.0.1", int receive_octets = 0)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    if (receive_octets != 0)
-      ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_octets, sizeof receive_octets);
-    const sockaddr_in source = loopback(from, 0);
-    const sockaddr_in target = loopback("127.0.0.1", port);
-    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0 ||
-        ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0)
-      throw std::runtime_error(std::string("cannot connect: ") + std::strerror(errno));
-  }
-
-  /// How many octets were taken within `time`, or before the connection ended.
-  std::size_t send(std::string_view text, milliseconds time = milliseconds(5000)) {
-    const auto deadline = Clock::now() + time;
-    std::size_t sent = 0;
-    while (sent < text.size() && ready(POLLOUT, deadline)) {
-      const ssize_t now =
-          ::send(fd_.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (now > 0) sent += static_cast<std::size_t>(now);
-      if (now < 0 && errno != EAGAIN) break;
-    }
-    return sent;
-  }
-
-  /// What arrives until the server closes; throws when it does not within `time`.
-  std::string receive_until_closed(milliseconds time = milliseconds(5000)) {
-    std::string text;
-    if (!receive(text, time, [](const std::string&) { return false; })) return text;
-    throw std::runtime_error("the server did not close the connection; it sent: " + text);
-  }
-  /// What arrives until `part` is in it; throws when it does not come within `time`.
-  std::string receive_until(std::string_view part, milliseconds time = milliseconds(5000)) {
-    std::string text;
-    if (receive(text, time,
-                [&](const std::string& so_far) { return so_far.find(part) != so_far.npos; }) &&
-        text.find(part) != std::string::npos)
-      return text;
-    throw std::runtime_error("instead of " + std::string(part) + " the server sent: " + text);
-  }
-
-  void finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
-  /// Ends the connection with a reset.
-  void reset() {
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    fd_.reset();
-  }
-  [[nodiscard]] int descriptor() const { return fd_.get(); }
-
- private:
-  bool ready(short events, Clock::time_point deadline) const {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
-    pollfd one{.fd = fd_.get(), .events = events, .revents = 0};
-    return left > 0 && ::poll(&one, 1, static_cast<int>(left)) > 0;
-  }
-  /// False when the server closed.
-  template <typename Enough>
-  bool receive(std::string& text, milliseconds time, Enough enough) const {
-    const auto deadline = Clock::now() + time;
-    std::array<char, 65536> chunk{};
-    while (!enough(text) && ready(POLLIN, deadline)) {
-      const ssize_t got = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
-      if (got <= 0) return false;
-      text.append(chunk.data(), static_cast<std::size_t>(got));
-    }
-    return true;
-  }
-  plugin::UniqueFd fd_;
 };
 
 /// One request on a connection of its own; the whole answer.

@@ -47,6 +47,13 @@ TEST_CASE("a main file that cannot be read is named with the reason") {
         "file of at most 1 MiB");
 }
 
+TEST_CASE("a main file with nothing in it is refused, as one that was cut off") {
+  for (const char* text : {"", "\n", " \t\r\n\n", "# [csp.acme]", "\xef\xbb\xbf"})
+    CHECK(error_of(text) ==
+          "turnbroker.toml: nothing is in it; allowed: tables [broker], [relay] and [csp.ID]");
+  CHECK(error_of("[broker]\n") == "no error");
+}
+
 TEST_CASE("a pattern that cannot be looked for is named with the reason") {
   broker::ConfigFiles files = config_files({{"turnbroker.toml", "[broker]\ninclude = \"d/*\"\n"}});
   files.match = [](const std::string&) -> broker::Result<std::vector<std::string>> {
@@ -58,7 +65,9 @@ TEST_CASE("a pattern that cannot be looked for is named with the reason") {
 }
 
 TEST_CASE("a file of one mebioctet is taken and a larger one is not") {
-  const std::string comment = "#" + std::string(broker::config_file_octets_max - 2, 'x') + "\n";
+  const std::string start = "[broker]\n#";
+  const std::string comment =
+      start + std::string(broker::config_file_octets_max - start.size() - 1, 'x') + "\n";
   CHECK(error_of(comment) == "no error");
   CHECK(error_of(comment + "\n") ==
         "turnbroker.toml: has more than 1048576 octets; allowed: a readable TOML file of at most "
