@@ -78,9 +78,13 @@ std::vector<ConfigTable::Item> url_items(const ConfigTable& table) {
   if (one != nullptr && several != nullptr)
     table.report("urls", "given beside url; allowed: one of the two");
   std::vector<ConfigTable::Item> items;
-  if (several != nullptr)
-    items = table.texts("urls", "an array of at most " + std::to_string(redis_urls_max) + " URLs",
-                        url_octets_max, redis_urls_max);
+  const std::string several_allowed =
+      "an array of at most " + std::to_string(redis_urls_max) + " URLs";
+  // What stands there is not shown: it may have a password in it.
+  if (several != nullptr && several->value.kind != TomlNode::Kind::array)
+    table.report("urls", describe(several->value, false) + "; allowed: " + several_allowed);
+  else if (several != nullptr)
+    items = table.texts("urls", several_allowed, url_octets_max, redis_urls_max);
   else if (auto url = table.text("url", allowed, url_octets_max))
     items.push_back({table.place("url"), std::move(*url)});
   if (items.empty()) table.report_missing("url", allowed);

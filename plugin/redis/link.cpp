@@ -102,10 +102,12 @@ void Link::greet() {
   greeting_left_ = steps.size();
   for (GreetingStep& step : steps) {
     write(step.arguments,
-          [this, check = step.check](const broker::Result<Reply>& reply, std::int64_t) {
+          [this, check = step.check](const broker::Result<Reply>& reply, std::int64_t sent_ms) {
             if (!reply) return;
             if (const auto wrong = check(reply.value(), server_)) return end(*wrong);
-            if (--greeting_left_ == 0) greeted();
+            if (--greeting_left_ != 0) return;
+            last_contact_ms_ = std::max(last_contact_ms_, sent_ms);
+            greeted();
           });
     for (std::string& argument : step.arguments)  // one of them may be the password
       OPENSSL_cleanse(argument.data(), argument.size());

@@ -56,8 +56,8 @@ TEST_CASE("a thousand pipelined commands are each answered once and in order") {
 }
 
 TEST_CASE("a Unix socket, a database, a user with a password") {
-  RedisServer redis({.arguments = {"--user", "relay on >tr-secret ~* &* +@all", "--user",
-                                   "default on nopass ~* &* +@all"}});
+  RedisServer redis({.arguments = {"--user", "relay", "on", ">tr-secret", "~*", "&*", "+@all",
+                                   "--user", "default", "on", "nopass", "~*", "&*", "+@all"}});
   broker::RedisConfig config;
   config.addresses.push_back({"", 0, redis.socket()});
   config.database = 3;
@@ -71,7 +71,7 @@ TEST_CASE("a Unix socket, a database, a user with a password") {
 }
 
 TEST_CASE("a refused password is a clear problem without it, and heals") {
-  RedisServer redis({.arguments = {"--user", "relay on >another ~* &* +@all"}});
+  RedisServer redis({.arguments = {"--user", "relay", "on", ">another", "~*", "&*", "+@all"}});
   broker::RedisConfig config = config_for(redis);
   config.username = "relay";
   config.password = broker::Secret("tr-secret");
@@ -88,7 +88,8 @@ TEST_CASE("a refused password is a clear problem without it, and heals") {
 }
 
 TEST_CASE("what a user may not do is an error and a problem until something is done again") {
-  RedisServer redis({.arguments = {"--user", "relay on >tr-secret ~* &* +@all -flushall"}});
+  RedisServer redis(
+      {.arguments = {"--user", "relay", "on", ">tr-secret", "~*", "&*", "+@all", "-flushall"}});
   broker::RedisConfig config = config_for(redis);
   config.username = "relay";
   config.password = broker::Secret("tr-secret");
