@@ -30,11 +30,11 @@ struct RelayCandidate {
 };
 
 struct SelectionRequest {
-  std::string_view csp;
-  std::string_view client_name;
-  std::optional<Coordinates> place;  ///< of the client
-  std::uint64_t turn = 0;            ///< how many were asked for before it; for round_robin
-  std::string_view preferred;        ///< a relay id: it comes first if it can be had at all
+  std::string_view csp{};
+  std::string_view client_name{};
+  std::optional<Coordinates> place{};  ///< of the client
+  std::uint64_t turn = 0;              ///< how many were asked for before it; for round_robin
+  std::string_view preferred{};        ///< a relay id: it comes first if it can be had at all
 };
 
 enum class SelectionOutcome : std::uint8_t {

@@ -20,9 +20,9 @@ enum class SelectionStrategy : std::uint8_t {
 
 struct SelectionRules {
   SelectionStrategy strategy = SelectionStrategy::least_load;
-  std::vector<std::string> domains;  ///< of relays that may be used; empty: all
-  bool sticky = false;               ///< the same client name gets the same relay while it can
-  std::uint32_t fallbacks = 2;       ///< further relays in an answer, 0 .. fallbacks_max
+  std::vector<std::string> domains{};  ///< of relays that may be used; empty: all
+  bool sticky = false;                 ///< the same client name gets the same relay while it can
+  std::uint32_t fallbacks = 2;         ///< further relays in an answer, 0 .. fallbacks_max
   friend bool operator==(const SelectionRules&, const SelectionRules&) = default;
 };
 
