@@ -68,6 +68,7 @@ void Broker::every_second() {
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
   settler_->report_changes();
+  tell_fleet();
   settler_->take_back_idle();
   cut_revoked();
   release_idle();
