@@ -176,7 +176,8 @@ TEST_CASE("domains bind a CSP's clients, and say so when there is none", "[api][
   api.acme().selection.domains = {"asia"};
   api.publish();
   api.tell();
-  for (int i = 0; i < 20; ++i) CHECK(relays_of(addr(api).at("urls")) == std::vector<std::string>{"nrt"});
+  for (int i = 0; i < 20; ++i)
+    CHECK(relays_of(addr(api).at("urls")) == std::vector<std::string>{"nrt"});
   api.others.pop_back();
   api.tell();
   CHECK(problem(api.get("/v1/getTurnAddr", alice, bearer(acme_key)), "no-healthy-relay", 503)
@@ -222,10 +223,10 @@ TEST_CASE("where a client is comes with the request, by query, form and JSON", "
   CHECK(addr(api, "&latitude=35.5&longitude=139").at("relay") == "nrt");
   CHECK(addr(api, "&latitude=39&longitude=-77.5").at("relay") == "iad");
   const auto by_json = [&](const std::string& place) {
-    return body(api.post("/v1/getTurnAddr",
-                         R"({"cspID":"acme","mediaType":"video","clientName":"alice",)" + place +
-                             "}",
-                         key))
+    return body(api.post(
+                    "/v1/getTurnAddr",
+                    R"({"cspID":"acme","mediaType":"video","clientName":"alice",)" + place + "}",
+                    key))
         .at("relay");
   };
   CHECK(by_json(R"("latitude":35.5,"longitude":139)") == "nrt");
@@ -274,8 +275,9 @@ TEST_CASE("without a place of its own a page's client is where its address is", 
   const auto page = from(acme_origin);
   for (int i = 0; i < 10; ++i) {
     CHECK(body(api.get("/v1/getTurnAddr", alice, page)).at("relay") == "nrt");
-    CHECK(body(api.get("/v1/getTurnAddr", alice + "&latitude=39&longitude=-77", page))
-              .at("relay") == "iad");
+    CHECK(
+        body(api.get("/v1/getTurnAddr", alice + "&latitude=39&longitude=-77", page)).at("relay") ==
+        "iad");
   }
   // A back end's address is not its clients'.
   std::set<std::string> chosen;
