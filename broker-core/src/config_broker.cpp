@@ -74,7 +74,7 @@ std::optional<ConfigTable> broker_table(const ConfigTable& root) {
   return root.table("broker",
                     {"realm", "default_csp", "secret", "secrets", "secret_file", "secrets_files",
                      "strict_expiry", "credential_ttl", "state_dir", "control_socket", "include",
-                     "store", "records", "limits", "http", "thresholds"});
+                     "store", "records", "limits", "http", "thresholds", "geoip_database"});
 }
 
 }  // namespace
@@ -94,6 +94,8 @@ void read_broker(const ConfigTable& root, Config& config) {
   if (const auto path = table->text("state_dir", path_allowed, path_octets_max))
     config.state_dir = beside(root.file(), *path);
   read_path(*table, "control_socket", config.control_socket);
+  if (const auto path = table->text("geoip_database", path_allowed, path_octets_max))
+    config.geoip_database = beside(root.file(), *path);
   config.store = read_store(*table);
   if (const auto records = table->table("records", {"path", "rotate_size", "keep"})) {
     read_path(*records, "path", config.records.path);

@@ -5,6 +5,7 @@
 #include "config_http.h"
 #include "config_names.h"
 #include "config_secrets.h"
+#include "config_selection.h"
 #include "printable.h"
 
 namespace broker {
@@ -68,6 +69,7 @@ Csp read_csp(const ConfigTable& table, const std::string& id) {
   csp.api_keys = read_secrets(table, "api_key");
   csp.allowed_origins = read_origins(table);
   csp.webhook = read_webhook(table);
+  csp.selection = read_selection(table);
   read_quotas(table, csp);
   return csp;
 }
@@ -93,7 +95,8 @@ void read_csps(const ConfigTable& root, std::map<std::string, Csp, std::less<>>&
       const ConfigTable table(
           root.load(), all->file(), entry.value, place.key,
           {"name", "quota", "secret", "secrets", "secret_file", "secrets_files", "api_key",
-           "api_keys", "api_key_file", "api_keys_files", "allowed_origins", "webhook"});
+           "api_keys", "api_key_file", "api_keys_files", "allowed_origins", "webhook", "selection",
+           "domains", "sticky", "fallbacks"});
       csps.emplace(entry.key, read_csp(table, entry.key));
       places.emplace(entry.key, place);
     }

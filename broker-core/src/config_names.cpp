@@ -32,4 +32,8 @@ Result<std::string> check_relay_id(std::string_view id) {
   return check_id(id, true, relay_id_allowed);
 }
 
+Result<std::string> check_place_name(std::string_view name) {
+  return check_id(name, true, place_name_allowed);
+}
+
 }  // namespace broker

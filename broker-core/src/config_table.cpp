@@ -1,6 +1,7 @@
 #include "config_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "printable.h"
@@ -117,6 +118,20 @@ void ConfigTable::integer(std::string_view key, std::uint32_t& out, std::uint32_
     out = static_cast<std::uint32_t>(value.integer);
   else
     report(key, describe(value) + "; allowed: an integer from " + std::to_string(min) + " to " +
+                    std::to_string(max));
+}
+
+void ConfigTable::number(std::string_view key, double& out, std::uint32_t max) const {
+  const TomlEntry* entry = find(key);
+  if (entry == nullptr) return;
+  const TomlNode& value = entry->value;
+  const bool whole = value.kind == TomlNode::Kind::integer;
+  const double number = whole ? static_cast<double>(value.integer) : value.real;
+  // What is not a number is not within anything.
+  if ((whole || value.kind == TomlNode::Kind::real) && std::abs(number) <= max)
+    out = number;
+  else
+    report(key, describe(value) + "; allowed: a number from -" + std::to_string(max) + " to " +
                     std::to_string(max));
 }
 

@@ -60,6 +60,8 @@ class ConfigTable {
   void boolean(std::string_view key, bool& out) const;
   void integer(std::string_view key, std::uint32_t& out, std::uint32_t min,
                std::uint32_t max) const;
+  /// An integer or a number with a fraction, from -max to max.
+  void number(std::string_view key, double& out, std::uint32_t max) const;
 
   /// A string without control characters of 1 .. length_max octets.
   [[nodiscard]] std::optional<std::string> text(std::string_view key, std::string_view allowed,

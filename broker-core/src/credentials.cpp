@@ -194,8 +194,8 @@ Secret turn_password(const Secret& secret, std::string_view username) {
 }
 
 Result<IssuedClientId> issue_client_id(const Config& config, std::string_view csp, MediaType media,
-                                       std::string_view client_name, std::int64_t ttl_s,
-                                       UnixSeconds now_s) {
+                                       std::string_view client_name, std::string_view relay_id,
+                                       std::int64_t ttl_s, UnixSeconds now_s) {
   if (Result<const Csp*> entitled = find_entitled(config, csp, media); !entitled)
     return entitled.error();
   if (ttl_s < 1 || ttl_s > credential_ttl_s_max)
@@ -205,8 +205,8 @@ Result<IssuedClientId> issue_client_id(const Config& config, std::string_view cs
     return Error{"the clock says " + std::to_string(now_s) + " s since 1970"};
   const Result<const Secret*> secret = newest_secret(config);
   if (!secret) return secret.error();
-  ClientToken token{std::string(csp), media, std::string(client_name),
-                    config.relay.id,  now_s, now_s + ttl_s};
+  ClientToken token{std::string(csp),      media, std::string(client_name),
+                    std::string(relay_id), now_s, now_s + ttl_s};
   Result<std::string> client_id = issue_client_id(token, *secret.value());
   if (!client_id) return client_id.error();
   return IssuedClientId{std::move(client_id).value(), std::move(token)};
@@ -229,7 +229,8 @@ Result<IssuedCredentials> credentials_for(const Config& config, std::string_view
 Result<IssuedCredentials> issue_credentials(const Config& config, std::string_view csp,
                                             MediaType media, std::string_view client_name,
                                             std::int64_t ttl_s, UnixSeconds now_s) {
-  const Result<IssuedClientId> id = issue_client_id(config, csp, media, client_name, ttl_s, now_s);
+  const Result<IssuedClientId> id =
+      issue_client_id(config, csp, media, client_name, config.relay.id, ttl_s, now_s);
   if (!id) return id.error();
   return credentials_for(config, id.value().client_id, id.value().token, now_s);
 }

@@ -124,7 +124,10 @@ TomlNode convert(toml::node& from) {
       for (auto&& [key, value] : *from.as_table())
         to.entries.push_back({std::string(key.str()), line_of(key.source()), convert(value)});
       break;
-    case toml::node_type::floating_point: to.kind = TomlNode::Kind::real; break;
+    case toml::node_type::floating_point:
+      to.kind = TomlNode::Kind::real;
+      to.real = from.as_floating_point()->get();
+      break;
     case toml::node_type::date:
     case toml::node_type::time:
     case toml::node_type::date_time:

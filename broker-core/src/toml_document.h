@@ -20,6 +20,7 @@ struct TomlNode {
   std::uint32_t line = 1;
   Secret text;  ///< of a string: it may be a secret, so every one is wiped when it goes
   std::int64_t integer = 0;
+  double real = 0;
   bool boolean = false;
   std::vector<TomlNode> items;     ///< of an array
   std::vector<TomlEntry> entries;  ///< of a table, by key

@@ -1,4 +1,4 @@
-#include "turn_uri.h"
+#include "broker/turn_uri.h"
 
 #include <algorithm>
 #include <optional>

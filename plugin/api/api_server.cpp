@@ -36,9 +36,9 @@ std::string name_of_certificate(const broker::HttpConfig& config) {
 }  // namespace
 
 ApiServer::ApiServer(const Host& host, const Clock& clock, const StandingBoard& board,
-                     BrokerDesk& desk)
+                     BrokerDesk& desk, const FleetView& fleet)
     : host_(host),
-      context_{.board = board, .clock = clock, .desk = desk},
+      context_{.board = board, .clock = clock, .desk = desk, .fleet = fleet},
       base_(::event_base_new()),
       loop_(std::make_shared<ThreadLoop>(base_.get())),
       hub_(base_.get(), board, clock, {}, [this](std::uint64_t events) {

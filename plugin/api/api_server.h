@@ -23,7 +23,8 @@ namespace plugin {
 class ApiServer {
  public:
   /// All but `host` is borrowed and outlives the server. Throws std::bad_alloc, std::system_error.
-  ApiServer(const Host& host, const Clock& clock, const StandingBoard& board, BrokerDesk& desk);
+  ApiServer(const Host& host, const Clock& clock, const StandingBoard& board, BrokerDesk& desk,
+            const FleetView& fleet);
   ~ApiServer();
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;

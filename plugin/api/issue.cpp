@@ -1,6 +1,5 @@
 #include "api/issue.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -16,8 +15,8 @@ using http::json_response;
 using http::Request;
 using http::Response;
 
-constexpr std::array<std::string_view, 4> issue_parameters{"cspID", "mediaType", "clientName",
-                                                           "ttl"};
+constexpr std::array<std::string_view, 6> issue_parameters{
+    "cspID", "mediaType", "clientName", "ttl", place_parameters[0], place_parameters[1]};
 
 [[noreturn]] void refuse(ProblemType type, std::string_view detail) {
   throw Refusal{type, problem(type, detail)};
@@ -36,7 +35,7 @@ std::int64_t ttl_of(const Visit& visit) {
   return ttl_s;
 }
 
-broker::IssuedClientId issue(Visit& visit) {
+Issued issue(Visit& visit) {
   visit.read(issue_parameters);
   const broker::Csp& csp = visit.csp(visit.required("cspID"));
   visit.admit(csp);
@@ -60,18 +59,6 @@ Json turn_rest_json(const broker::IssuedCredentials& credentials) {
 
 }  // namespace
 
-std::vector<std::string> best_first(std::vector<std::string> urls) {
-  const auto rank = [](const std::string& url) {
-    const bool secure = http::equal_without_case(std::string_view(url).substr(0, 6), "turns:");
-    const bool udp = url.ends_with("?transport=udp");
-    const bool tcp = url.ends_with("?transport=tcp");
-    if (secure) return udp ? 3 : 2;
-    return tcp ? 1 : 0;
-  };
-  std::ranges::stable_sort(urls, {}, rank);
-  return urls;
-}
-
 broker::MediaType media_type_of(const broker::Csp& csp, const std::string& name) {
   if (name.empty())
     return csp.quotas.size() == 1 ? csp.quotas.begin()->first : broker::MediaType::data;
@@ -82,23 +69,23 @@ broker::MediaType media_type_of(const broker::Csp& csp, const std::string& name)
   return *media;
 }
 
-broker::IssuedClientId issue_to(const Visit& visit, const broker::Csp& csp, broker::MediaType media,
-                                const std::string& client, std::int64_t ttl_s) {
+Issued issue_to(const Visit& visit, const broker::Csp& csp, broker::MediaType media,
+                const std::string& client, std::int64_t ttl_s) {
   if (const auto name = broker::check_client_name(client); !name)
     refuse(ProblemType::bad_parameter, name.error().message);
   visit.check_quota(csp, media, client);
-  visit.check_health();
-  auto issued =
-      broker::issue_client_id(visit.config(), csp.id, media, client, ttl_s, visit.now_s());
+  RelayChoice relays = relays_for(visit, csp, client);
+  auto issued = broker::issue_client_id(visit.config(), csp.id, media, client, relays.relay_id,
+                                        ttl_s, visit.now_s());
   if (!issued) refuse(ProblemType::internal, issued.error().message);
-  return std::move(issued).value();
+  return {std::move(issued.value().client_id), std::move(issued.value().token), std::move(relays)};
 }
 
 broker::IssuedCredentials credentials_of(const Visit& visit, const std::string& client_id,
-                                         const broker::ClientToken& token) {
+                                         const broker::ClientToken& token, RelayChoice relays) {
   auto credentials = broker::credentials_for(visit.config(), client_id, token, visit.now_s());
   if (!credentials) refuse(ProblemType::internal, credentials.error().message);
-  credentials.value().uris = best_first(std::move(credentials.value().uris));
+  credentials.value().uris = std::move(relays.urls);
   return std::move(credentials).value();
 }
 
@@ -106,7 +93,7 @@ Response get_turn_addr(ApiContext& context, const Request& request) {
   return answer_public(context, request, [](Visit& visit) {
     const auto issued = issue(visit);
     return json_response({{"clientID", issued.client_id},
-                          {"urls", best_first(visit.config().relay.urls)},
+                          {"urls", issued.relays.urls},
                           {"relay", issued.token.relay_id},
                           {"expiry", issued.token.expiry_s},
                           {"ttl", issued.token.expiry_s - issued.token.issued_s}});
@@ -114,13 +101,16 @@ Response get_turn_addr(ApiContext& context, const Request& request) {
 }
 
 Response get_turn_credentials(ApiContext& context, const Request& request) {
-  static constexpr std::array<std::string_view, 1> known{"clientID"};
+  static constexpr std::array<std::string_view, 3> known{"clientID", place_parameters[0],
+                                                         place_parameters[1]};
   return answer_public(context, request, [](Visit& visit) {
     visit.read(known);
     const std::string client_id = visit.required("clientID");
     const broker::ClientToken token = visit.admit_client(client_id);
-    visit.check_quota(visit.csp(token.csp), token.media, token.client_name);
-    const auto credentials = credentials_of(visit, client_id, token);
+    const broker::Csp& csp = visit.csp(token.csp);
+    visit.check_quota(csp, token.media, token.client_name);
+    const auto credentials =
+        credentials_of(visit, client_id, token, relays_again(visit, csp, token));
     Json out = turn_rest_json(credentials);
     out["iceServers"] = ice_servers_json(credentials);
     return json_response(out);
@@ -129,8 +119,9 @@ Response get_turn_credentials(ApiContext& context, const Request& request) {
 
 Response get_ice_servers(ApiContext& context, const Request& request) {
   return answer_public(context, request, [](Visit& visit) {
-    const auto issued = issue(visit);
-    const auto credentials = credentials_of(visit, issued.client_id, issued.token);
+    Issued issued = issue(visit);
+    const auto credentials =
+        credentials_of(visit, issued.client_id, issued.token, std::move(issued.relays));
     Json out{{"clientID", issued.client_id}, {"expiry", issued.token.expiry_s}};
     out.update(turn_rest_json(credentials));
     out["iceServers"] = ice_servers_json(credentials);
@@ -139,7 +130,8 @@ Response get_ice_servers(ApiContext& context, const Request& request) {
 }
 
 Response get_turn_rest(ApiContext& context, const Request& request) {
-  static constexpr std::array<std::string_view, 4> known{"service", "username", "key", "mediaType"};
+  static constexpr std::array<std::string_view, 6> known{
+      "service", "username", "key", "mediaType", place_parameters[0], place_parameters[1]};
   // The draft's user name is optional.
   constexpr std::string_view nobody = "anonymous";
   const auto handler = [&](Visit& visit) {
@@ -149,9 +141,10 @@ Response get_turn_rest(ApiContext& context, const Request& request) {
     const broker::Csp& csp = visit.csp_of_key(visit.optional("key"));
     const std::string client = visit.optional("username");
     const auto media = media_type_of(csp, visit.optional("mediaType"));
-    const auto issued = issue_to(visit, csp, media, client.empty() ? std::string(nobody) : client,
-                                 visit.config().credential_ttl_s);
-    return json_response(turn_rest_json(credentials_of(visit, issued.client_id, issued.token)));
+    Issued issued = issue_to(visit, csp, media, client.empty() ? std::string(nobody) : client,
+                             visit.config().credential_ttl_s);
+    return json_response(turn_rest_json(
+        credentials_of(visit, issued.client_id, issued.token, std::move(issued.relays))));
   };
   return answer_public(context, request, handler, KeyPlace::parameter);
 }

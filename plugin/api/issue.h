@@ -9,15 +9,14 @@
 //   GET, POST /?service=turn          username?, key, mediaType? (draft-uberti-rtcweb-turn-rest-00)
 //             -> {"username", "password", "ttl", "uris"}
 //
-// Times are Unix seconds, ttl is what is left of them. Errors: api/problems.h.
+// Each takes latitude? and longitude? of the client, too. Times are Unix seconds, ttl is what is left of them. Errors: api/problems.h.
 // Owner: pure functions but for the buckets in `context`. Threads: the HTTP thread.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "api/api_context.h"
+#include "api/relay_choice.h"
 #include "api/visit.h"
 #include "broker/credentials.h"
 #include "http/message.h"
@@ -30,21 +29,24 @@ namespace plugin {
 [[nodiscard]] http::Response get_ice_servers(ApiContext& context, const http::Request& request);
 [[nodiscard]] http::Response get_turn_rest(ApiContext& context, const http::Request& request);
 
-/// What a client tries first stands first: UDP, then TCP, then TLS over TCP, then DTLS, which
-/// browsers do not speak; among equals as configured.
-[[nodiscard]] std::vector<std::string> best_first(std::vector<std::string> urls);
-
 /// The media type of that name; without a name the CSP's only quota, else data. bad-media-type.
 [[nodiscard]] broker::MediaType media_type_of(const broker::Csp& csp, const std::string& name);
 
-/// A new client id for a client of the CSP, after all checks of quota and health.
-[[nodiscard]] broker::IssuedClientId issue_to(const Visit& visit, const broker::Csp& csp,
-                                              broker::MediaType media, const std::string& client,
-                                              std::int64_t ttl_s);
+struct Issued {
+  std::string client_id;
+  broker::ClientToken token;
+  RelayChoice relays;
+};
 
-/// The credentials of a client id that was issued or verified.
+/// A new client id for a client of the CSP and the relay that is chosen for it, after all checks of
+/// quota and health.
+[[nodiscard]] Issued issue_to(const Visit& visit, const broker::Csp& csp, broker::MediaType media,
+                              const std::string& client, std::int64_t ttl_s);
+
+/// The credentials of a client id that was issued or verified, for these relays.
 [[nodiscard]] broker::IssuedCredentials credentials_of(const Visit& visit,
                                                        const std::string& client_id,
-                                                       const broker::ClientToken& token);
+                                                       const broker::ClientToken& token,
+                                                       RelayChoice relays);
 
 }  // namespace plugin

@@ -1,6 +1,8 @@
 #include "api/parameters.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "http/json_object.h"
 #include "http/query.h"
@@ -10,6 +12,17 @@ namespace plugin {
 namespace {
 
 using http::NamedValues;
+
+/// Those that may have a fraction; of all others it would be lost in one reading or another.
+constexpr std::array<std::string_view, 2> numbers{"latitude", "longitude"};
+
+/// Without an exponent, as a query would have it.
+std::string plain_text(double value) {
+  std::array<char, 400> out{};
+  const auto end =
+      std::to_chars(out.data(), out.data() + out.size(), value, std::chars_format::fixed).ptr;
+  return {out.data(), end};
+}
 
 broker::Result<NamedValues> from_json(std::string_view body,
                                       std::span<const std::string_view> known) {
@@ -23,6 +36,8 @@ broker::Result<NamedValues> from_json(std::string_view body,
       out.emplace_back(name, member.get<std::string>());
     else if (member.is_number_integer())
       out.emplace_back(name, member.dump());
+    else if (member.is_number() && std::ranges::find(numbers, name) != numbers.end())
+      out.emplace_back(name, plain_text(member.get<double>()));
     else
       return broker::Error{'"' + name + "\" must be a string"};
   }

@@ -33,7 +33,9 @@ constexpr std::array<ProblemKind, 18> kinds{{
      "will "
      "be answered."},
     {no_healthy_relay, "no-healthy-relay", 503, "No relay can take a call now",
-     "The relay would admit nobody at this moment. Retry-After says when to ask again."},
+     "No relay that this CSP's clients may use would admit anybody at this moment: all are "
+     "unhealthy, "
+     "full, draining or silent. Retry-After says when to ask again."},
     {client_id_invalid, "client-id-invalid", 403, "The client id is not valid",
      "The client id was altered, cut, revoked, or not issued by a relay of this fleet. Ask "
      "getTurnAddr for a new one."},

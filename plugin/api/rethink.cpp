@@ -54,7 +54,8 @@ std::string used_of(const Standing& standing, const broker::Csp& csp, MediaType 
 }
 
 Response appropriate_turn(Visit& visit) {
-  static constexpr std::array<std::string_view, 3> known{"cspId", "clientName", "mediaType"};
+  static constexpr std::array<std::string_view, 5> known{"cspId", "clientName", "mediaType",
+                                                         place_parameters[0], place_parameters[1]};
   visit.read(known);
   const auto found = visit.config().csps.find(lower(visit.optional("cspId")));
   if (found == visit.config().csps.end())
@@ -65,8 +66,8 @@ Response appropriate_turn(Visit& visit) {
   const std::string client = visit.required("clientName");
   try {
     const auto issued = issue_to(visit, csp, media, client, visit.config().credential_ttl_s);
-    const auto urls = best_first(visit.config().relay.urls);
-    return json_response(Json::array({host_and_port(urls.front()), issued.client_id}));
+    return json_response(
+        Json::array({host_and_port(issued.relays.urls.front()), issued.client_id}));
   } catch (const Refusal& refusal) {
     // Its clients know three texts; what it had no word for stays a problem document.
     if (refusal.type == ProblemType::quota_exceeded)
@@ -82,7 +83,7 @@ Response credentials(Visit& visit) {
   const std::string client_id = visit.required("clientId");
   const broker::ClientToken token = visit.admit_client(client_id);
   visit.check_quota(visit.csp(token.csp), token.media, token.client_name);
-  const auto issued = credentials_of(visit, client_id, token);
+  const auto issued = credentials_of(visit, client_id, token, {});
   return json_response({{"clientId", issued.username}, {"password", issued.password.reveal()}});
 }
 

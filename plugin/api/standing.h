@@ -19,6 +19,8 @@
 
 namespace plugin {
 
+class GeoLookup;
+
 struct AccountStanding {
   std::uint64_t limit_octets = 0;
   std::uint64_t used_octets =
@@ -43,6 +45,8 @@ struct Standing {
   std::map<std::string, std::array<std::optional<AccountStanding>, 3>, std::less<>> accounts;
   /// Clients whose own part is exhausted while the CSP's account may not be; no others.
   std::map<ClientOfCsp, AccountStanding> exhausted_clients;
+  /// Where addresses are; null: nobody knows.
+  std::shared_ptr<const GeoLookup> geo;
   /// Why this relay would admit nobody now (its ledger fails, it is full); empty: it does.
   std::string unhealthy;
 

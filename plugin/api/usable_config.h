@@ -8,8 +8,8 @@
 
 namespace plugin {
 
-/// Loads it, and the certificate of [broker.http] when that is served over TLS. The error is one line:
-/// as of load_config, or "HTTP API: " with the PEM file and what is wrong with it.
+/// Loads it, the geoip_database, and the certificate of [broker.http] when that is served over TLS. The
+/// error is one line: as of load_config, or with the file and what is wrong with it.
 [[nodiscard]] broker::Result<broker::Config> load_usable_config(const std::string& file);
 
 }  // namespace plugin

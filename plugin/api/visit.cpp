@@ -13,7 +13,7 @@ namespace plugin {
 
 namespace {
 
-constexpr int retry_after_s = 5;  ///< what makes a relay unhealthy does not pass at once
+constexpr int retry_after_s = 5;  ///< a full table does not empty at once
 
 [[noreturn]] void refuse(ProblemType type, std::string_view detail,
                          const http::Json& members = http::Json::object()) {
@@ -152,14 +152,6 @@ void Visit::check_quota(const broker::Csp& csp, broker::MediaType media,
   if (account->exhausted) refuse_exhausted(csp, media, *account, "");
   const auto own = standing_->exhausted_clients.find(ClientOfCsp{csp.id, media, client});
   if (own != standing_->exhausted_clients.end()) refuse_exhausted(csp, media, own->second, client);
-}
-
-void Visit::check_health() const {
-  if (!standing_->unhealthy.empty())
-    refuse_for_now(ProblemType::no_healthy_relay, standing_->unhealthy, retry_after_s);
-  if (config().relay.urls.empty())
-    refuse_for_now(ProblemType::no_healthy_relay,
-                   "the relay's configuration names no URLs ([relay] urls)", retry_after_s);
 }
 
 void Visit::draw_address() {

@@ -71,8 +71,8 @@ class Visit {
   /// quota, and when there was no room for its account.
   void check_quota(const broker::Csp& csp, broker::MediaType media,
                    const std::string& client) const;
-  /// no-healthy-relay unless new calls can be had here.
-  void check_health() const;
+
+  [[nodiscard]] RelayChooser& relays() const { return context_.relays; }
 
   /// Draws from the address's bucket: whoever comes without a key that fits.
   void draw_address();

@@ -27,6 +27,9 @@
 #include "config_files.h"
 #include "ctl/control.h"
 #include "ctl/control_server.h"
+#include "fleet/fleet_view.h"
+#include "fleet/geo_source.h"
+#include "fleet/load_sampler.h"
 #include "host.h"
 #include "http/handles.h"
 #include "records/record_writer.h"
@@ -40,7 +43,7 @@ namespace plugin {
 
 class Broker final : public Control, public BrokerDesk {
  public:
-  Broker(Host host, const Clock& clock) : host_(host), clock_(clock) {}
+  Broker(Host host, const Clock& clock);
   ~Broker() override;
 
   /// Reads and checks the configuration. Touches nothing else.
@@ -62,6 +65,8 @@ class Broker final : public Control, public BrokerDesk {
   void request_reload();
   /// [any] How the accounts stand; never null once start() has returned.
   [[nodiscard]] const StandingBoard& board() const { return board_; }
+  /// The relays that clients may get: get() any, all else on the broker thread.
+  [[nodiscard]] FleetView& fleet() { return fleet_; }
   /// Where the HTTP API serves, such as "http://127.0.0.1:8080". Constant once start() has returned.
   [[nodiscard]] std::vector<std::string> api_urls() const {
     return api_ == nullptr ? std::vector<std::string>{} : api_->urls();
@@ -136,6 +141,13 @@ class Broker final : public Control, public BrokerDesk {
   void watch_files();
   void on_watch();
 
+  // fleet.cpp
+  /// Follows the geographic database; what is wrong with it is logged.
+  void follow_geo(const std::string& path);
+  /// Tells the fleet how this relay does.
+  void tell_fleet();
+  [[nodiscard]] std::uint64_t live_allocations() const;
+
   // standing.cpp
   [[nodiscard]] std::string unhealthy() const;
   [[nodiscard]] std::uint64_t standing_shape() const;
@@ -179,6 +191,9 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<RelaySide> relay_side_;
   Desk desk_;
   StandingBoard board_;
+  FleetView fleet_{clock_};
+  LoadSampler load_;
+  GeoSource geo_;
   std::uint64_t told_shape_ = 0;  ///< standing_shape() of what was published last
   std::int64_t next_standing_ms_ = 0;
   std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer

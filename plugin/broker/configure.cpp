@@ -140,6 +140,7 @@ broker::Status Broker::reload() {
     return loaded.error();
   }
   config_error_.clear();
+  follow_geo(loaded.value().geoip_database);
   config_loaded_s_ = now_s();
   if (loaded.value() == *config_) return broker::Nothing{};
   // Renewed one file at a time, perhaps: quotas do not wait for it.
@@ -170,6 +171,7 @@ void Broker::on_watch() {
 void Broker::watch_files() {
   auto files = config_->files;
   files.push_back(config_file_);
+  if (!config_->geoip_database.empty()) files.push_back(config_->geoip_database);
   watch_.watch(std::move(files), config_->include_patterns);
 }
 

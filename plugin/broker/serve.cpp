@@ -72,6 +72,7 @@ void Broker::every_second() {
     const auto reported = reload();
   settler_->report_changes();
   save_revocations();
+  tell_fleet();
   settler_->take_back_idle();
   cut_revoked();
   release_idle();

@@ -31,17 +31,14 @@ std::string Broker::unhealthy() const {
   if (!settler_->store_error().empty()) return "the relay's ledger does not answer";
   if (settler_->is_learning())
     return "the ledger may have forgotten grants and waits for all relays to report";
-  std::uint64_t live = 0;
-  book_->for_each([&](const Account& account) {
-    if (account.key.client.empty()) live += account.live.load();
-  });
-  return live >= table_->header().allocations_max ? "the relay is full" : "";
+  return live_allocations() >= table_->header().allocations_max ? "the relay is full" : "";
 }
 
 std::uint64_t Broker::standing_shape() const {
   Digest digest;
   digest.add(reinterpret_cast<std::uintptr_t>(config_.get()));
   digest.add(reinterpret_cast<std::uintptr_t>(revocations_.get()));
+  digest.add(reinterpret_cast<std::uintptr_t>(geo_.get().get()));
   digest.add(std::hash<std::string>{}(unhealthy()));
   book_->for_each([&](const Account& account) {
     if (account.stage.load() == Stage::over) return;
@@ -64,6 +61,7 @@ void Broker::publish_standing() {
   auto standing = std::make_shared<Standing>();
   standing->config = config_;
   standing->revocations = revocations_;
+  standing->geo = geo_.get();
   standing->unhealthy = unhealthy();
   bool relaying = false;
   book_->for_each([&](const Account& account) {

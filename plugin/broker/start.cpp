@@ -78,7 +78,9 @@ broker::Status Broker::prepare() {
   for (auto step :
        {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();
+  follow_geo(config_->geoip_database);
   apply(config_);
+  tell_fleet();
   if (auto status = start_api(); !status) return status.error();
   watch_files();
   return broker::Nothing{};
@@ -216,7 +218,7 @@ broker::Status Broker::make_events() {
 
 broker::Status Broker::start_api() {
   if (config_->http.listen.empty() && config_->http.listen_tls.empty()) return broker::Nothing{};
-  api_ = std::make_unique<ApiServer>(host_, clock_, board_, *this);
+  api_ = std::make_unique<ApiServer>(host_, clock_, board_, *this, fleet_);
   if (auto status = api_->start(config_); !status) return with_name("HTTP API", status.error());
   tell(api_->events());
   host_.info("HTTP API on {}", fmt::join(api_->urls(), ", "));

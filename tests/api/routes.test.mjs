@@ -67,7 +67,10 @@ describe("the HTTP API is what its OpenAPI document says", () => {
           return expect(expected, "POST", path, { headers: { ...type, ...headers }, body });
         };
         await refused(200, {});
+        await refused(200, { latitude: "50.11", longitude: "-8" });
         await refused([400, "bad-parameter"], { ttl: "0" });
+        await refused([400, "bad-parameter"], { latitude: "50.11" });
+        await refused([400, "bad-parameter"], { latitude: "91", longitude: "8" });
         await refused([400, "bad-media-type"], { mediaType: "text" });
         await refused([401, "unauthorized"], {}, {});
         await refused([401, "unauthorized"], {}, bearer("some-other-key-012345"));
@@ -79,6 +82,10 @@ describe("the HTTP API is what its OpenAPI document says", () => {
         assert.deepEqual([problem.cspID, problem.mediaType, problem.limit_octets], ["acme", "video", 0]);
         assert.match(problem.period_end, /^\d{4}-\d\d-01T00:00:00Z$/);
       }
+      await expect(200, "POST", path, {
+        headers: { ...origin, "content-type": "application/json" },
+        body: JSON.stringify({ ...call, latitude: 50.11, longitude: -8 }),
+      });
       await expect([400, "bad-parameter"], "GET", path, { query: { ...call, more: "1" }, headers: origin });
       await expect([401, "unauthorized"], "GET", path, { query: call });
       await expect([403, "quota-exceeded"], "GET", path, { query: { ...call, mediaType: "video" }, headers: origin });
@@ -102,6 +109,8 @@ describe("the HTTP API is what its OpenAPI document says", () => {
         return { ...request, headers: { ...request.headers, ...headers } };
       };
       await expect(200, method, path, given({ clientID }));
+      await expect(200, method, path, given({ clientID, latitude: "50.11", longitude: "-8" }));
+      await expect([400, "bad-parameter"], method, path, given({ clientID, longitude: "8" }));
       await expect([400, "bad-parameter"], method, path, given({}));
       await expect([401, "unauthorized"], method, path, given({ clientID }, bearer("some-other-key-012345")));
       await expect([403, "client-id-invalid"], method, path, given({ clientID: `${clientID.slice(0, -3)}AAA` }));

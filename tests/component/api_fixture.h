@@ -96,6 +96,7 @@ class Api {
   plugin::Standing standing;  ///< accounts and config are filled in by publish()
   SetClock clock;
   FakeDesk desk;
+  plugin::FleetView fleet{clock};
   ctl_test::FakeControl control;
 
   [[nodiscard]] plugin::ApiContext& context() { return context_; }
@@ -167,7 +168,7 @@ class Api {
 
  private:
   plugin::StandingBoard board_;
-  plugin::ApiContext context_{.board = board_, .clock = clock, .desk = desk};
+  plugin::ApiContext context_{.board = board_, .clock = clock, .desk = desk, .fleet = fleet};
   plugin::http::EventBaseHandle base_;
   std::shared_ptr<plugin::ThreadLoop> loop_;
   plugin::http::Router router_;

@@ -63,3 +63,51 @@ TEST_CASE("TURN URIs are taken as RFC 7065 writes them") {
   CHECK(uri("turn:" + std::string(63, 'a') + ".example") == "no error");
   CHECK(uri("turn:" + std::string(64, 'a') + ".example") != "no error");
 }
+
+TEST_CASE("a relay says where it stands and what it can carry") {
+  const auto relay_of = [](const std::string& text) {
+    const auto config = broker::load_config(
+        "turnbroker.toml", tests::config_files({{"turnbroker.toml", "[relay]\n" + text}}));
+    INFO((config ? "" : config.error().message));
+    REQUIRE(config);
+    return config.value().relay;
+  };
+  const auto relay = relay_of(
+      "domain = 'core'\nregion = 'eu-west'\nlatitude = 50.11\nlongitude = -8\nweight = 250\n"
+      "capacity = '10 Gbit/s'\n");
+  CHECK(relay.domain == "core");
+  CHECK(relay.region == "eu-west");
+  CHECK(relay.place == broker::Coordinates{50.11, -8});
+  CHECK(relay.weight == 250);
+  CHECK(relay.capacity == broker::BitRate{10'000'000'000});
+  const auto plain = relay_of("");
+  CHECK(plain.domain.empty());
+  CHECK_FALSE(plain.place);
+  CHECK(plain.weight == 100);
+  CHECK_FALSE(plain.capacity);
+}
+
+TEST_CASE("a CSP says which relays its clients get") {
+  const auto rules_of = [](const std::string& text) {
+    const auto config = broker::load_config(
+        "/etc/turnbroker.toml",
+        tests::config_files(
+            {{"/etc/turnbroker.toml",
+              "[broker]\ngeoip_database = 'geo.mmdb'\n[csp.acme]\nsecret = "
+              "'0123456789abcdef'\n" +
+                  text + "[csp.acme.quota.data]\nvolume = '1 GB'\nperiod = 'day'\n"}}));
+    INFO((config ? "" : config.error().message));
+    REQUIRE(config);
+    CHECK(config.value().geoip_database == "/etc/geo.mmdb");
+    return config.value().csps.at("acme").selection;
+  };
+  CHECK(rules_of("") == broker::SelectionRules{});
+  const broker::SelectionRules all{.strategy = broker::SelectionStrategy::nearest,
+                                   .domains = {"core", "Edge.2"},
+                                   .sticky = true,
+                                   .fallbacks = 0};
+  CHECK(rules_of("selection = 'nearest'\ndomains = ['core', 'Edge.2']\nsticky = true\n"
+                 "fallbacks = 0\n") == all);
+  CHECK(rules_of("selection = 'round-robin'\n").strategy == broker::SelectionStrategy::round_robin);
+  CHECK(rules_of("selection = 'least-load'\n").strategy == broker::SelectionStrategy::least_load);
+}

@@ -317,7 +317,8 @@ TEST_CASE("credentials are not issued for what would not be accepted") {
 
 TEST_CASE("a client id issued by one relay becomes credentials on another with the same secrets") {
   Config config = sample_config();
-  const auto issued = issue_client_id(config, "acme", MediaType::video, "alice", 600, 1'000);
+  const auto issued =
+      issue_client_id(config, "acme", MediaType::video, "alice", config.relay.id, 600, 1'000);
   REQUIRE(issued);
   CHECK(issued.value().token.relay_id == "relay-1");
   CHECK(issued.value().token.expiry_s == 1'600);
@@ -343,7 +344,7 @@ TEST_CASE("issue_client_id and credentials_for refuse what issue_credentials ref
   Config config = sample_config();
   const auto error = [&](std::string_view csp, MediaType media, std::string_view client,
                          std::int64_t ttl_s) {
-    const auto id = issue_client_id(config, csp, media, client, ttl_s, 1'000);
+    const auto id = issue_client_id(config, csp, media, client, config.relay.id, ttl_s, 1'000);
     const auto whole = issue_credentials(config, csp, media, client, ttl_s, 1'000);
     REQUIRE_FALSE(id);
     REQUIRE_FALSE(whole);
@@ -364,7 +365,8 @@ TEST_CASE("issue_client_id and credentials_for refuse what issue_credentials ref
 
 TEST_CASE("read_client_id does not look at the clock") {
   const Config config = sample_config();
-  const auto issued = issue_client_id(config, "acme", MediaType::video, "alice", 600, 1'000);
+  const auto issued =
+      issue_client_id(config, "acme", MediaType::video, "alice", config.relay.id, 600, 1'000);
   REQUIRE(issued);
   const auto token = read_client_id(issued.value().client_id, config.secrets);
   REQUIRE(token);

@@ -15,6 +15,8 @@
 //   credential_ttl    of issued credentials, "60s" .. "365d"
 //   state_dir         where the broker keeps its files
 //   control_socket    Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
+//   geoip_database    MMDB file (MaxMind's format) that says where an address is, for CSPs whose
+//                     selection is "nearest"
 //   include           pattern or array of patterns of files with more [csp.*] tables, at least one
 //                     in each, and nothing else
 //   [broker.store]    where the ledger is
@@ -61,11 +63,20 @@
 //   [relay]
 //   id                of this relay in the ledger and in client ids
 //   urls              array of at most 32 turn: or turns: URIs that clients get
+//   domain, region    1 .. 63 of A-Z a-z 0-9 _ . - with a letter or digit first. CSPs may be bound to
+//                     domains; the region is for people
+//   latitude, longitude    degrees, -90 .. 90 and -180 .. 180, north and east positive; both or neither
+//   weight            1 .. 1000: its share of the clients beside other relays
+//   capacity          of payload, both directions together, such as "10 Gbit/s"
 //   [csp.ID]          ID is 1 .. 63 of a-z 0-9 _ . - with a letter or digit first
 //   name              for people, 1 .. 256 octets
 //   secret, secrets, secret_file, secrets_files    as above; for credentials the CSP mints itself
 //   api_key, api_keys, api_key_file, api_keys_files    alike; for its back ends. No two CSPs have one in
 //                     common, and none is an admin token
+//   selection         "least-load", "round-robin" or "nearest": which relay a client gets
+//   domains           array of 1 to 64 domains of relays it may get; any when left out
+//   sticky            true: the same client name gets the same relay while that takes clients
+//   fallbacks         further relays whose URLs a client gets, 0 .. 8
 //   allowed_origins   array of at most 64 origins of its web apps, such as "https://app.example", or "*"
 //   [csp.ID.webhook]  url (http: or https:), and secret, secrets, secret_file or secrets_files to sign with
 //   [csp.ID.quota.MEDIA]  MEDIA is audio, video or data; a CSP needs at least one
@@ -87,11 +98,14 @@
 #include <utility>
 #include <vector>
 
+#include "broker/coordinates.h"
 #include "broker/media_type.h"
 #include "broker/octets.h"
 #include "broker/quota_period.h"
+#include "broker/relay_status.h"
 #include "broker/result.h"
 #include "broker/secret.h"
+#include "broker/selection_rules.h"
 
 namespace broker {
 
@@ -140,6 +154,7 @@ struct Csp {
   std::vector<Secret> api_keys;              ///< any of them; for its back ends
   std::vector<std::string> allowed_origins;  ///< "https://app.example", or "*"; for its web app
   std::optional<WebhookConfig> webhook;
+  SelectionRules selection;  ///< which relay its clients get
   friend bool operator==(const Csp&, const Csp&) = default;
 };
 
@@ -229,6 +244,11 @@ struct HttpConfig {
 struct RelayConfig {
   std::string id = "relay";       ///< [A-Za-z0-9][A-Za-z0-9_.-]{0,62}
   std::vector<std::string> urls;  ///< turn:/turns: URIs (RFC 7065), best first
+  std::string domain;             ///< as id, or empty
+  std::string region;             ///< as id, or empty
+  std::optional<Coordinates> place;
+  std::uint32_t weight = relay_weight_default;  ///< 1 .. relay_weight_max
+  std::optional<BitRate> capacity;              ///< of payload, both directions together
   friend bool operator==(const RelayConfig&, const RelayConfig&) = default;
 };
 
@@ -242,6 +262,7 @@ struct Config {
   std::int64_t credential_ttl_s = 3600;  ///< of issued credentials, 60 .. 31'536'000
   std::string state_dir = "/var/lib/turnbroker";
   std::string control_socket = "control.sock";  ///< relative to state_dir
+  std::string geoip_database;                   ///< MMDB file; empty: none
   StoreConfig store;
   RecordsConfig records;
   LimitsConfig limits;

@@ -88,20 +88,21 @@ struct IssuedClientId {
   ClientToken token;  ///< what the client id says
 };
 
-/// Issues a client id for (csp, media, client), signed with the newest secret. Errors: as
-/// issue_credentials.
+/// Issues a client id for (csp, media, client) and the relay that was chosen, signed with the newest
+/// secret. Errors: as issue_credentials.
 [[nodiscard]] Result<IssuedClientId> issue_client_id(const Config& config, std::string_view csp,
                                                      MediaType media, std::string_view client_name,
-                                                     std::int64_t ttl_s, UnixSeconds now_s);
+                                                     std::string_view relay_id, std::int64_t ttl_s,
+                                                     UnixSeconds now_s);
 
-/// Credentials that end with the client id; `token` is what verify_client_id said of it at now_s,
+/// Credentials for this relay's URLs that end with the client id; `token` is what verify_client_id said of it at now_s,
 /// here or on another relay of the fleet. Errors: no [broker] secret.
 [[nodiscard]] Result<IssuedCredentials> credentials_for(const Config& config,
                                                         std::string_view client_id,
                                                         const ClientToken& token,
                                                         UnixSeconds now_s);
 
-/// Issues a client id for (csp, media, client) and credentials for it, signed with the newest
+/// Issues a client id for (csp, media, client) and this relay, and credentials for it, signed with the newest
 /// secret. Errors: unknown CSP, a media type without quota, a bad client name, ttl out of 1 ..
 /// credential_ttl_s_max, no [broker] secret.
 [[nodiscard]] Result<IssuedCredentials> issue_credentials(const Config& config,

@@ -1,0 +1,67 @@
+// What the broker tells the fleet of itself, and where its clients are (broker.h).
+#include <algorithm>
+#include <chrono>
+
+#include "broker/broker.h"
+#include "version.h"
+
+namespace plugin {
+
+namespace {
+
+/// Rates are of the machine, whatever clock decides on periods.
+std::int64_t machine_steady_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Broker::Broker(Host host, const Clock& clock)
+    : host_(host), clock_(clock), load_(system_load_sources(), machine_steady_us) {}
+
+std::uint64_t Broker::live_allocations() const {
+  std::uint64_t live = 0;
+  book_->for_each([&](const Account& account) {
+    if (account.key.client.empty()) live += account.live.load();
+  });
+  return live;
+}
+
+void Broker::follow_geo(const std::string& path) {
+  if (auto status = geo_.follow(path); !status)
+    host_.error("{}; {}", status.error().message,
+                geo_.get() == nullptr ? "clients are not located" : "the one in use stays");
+}
+
+void Broker::tell_fleet() {
+  std::array<std::uint64_t, 2> octets{};
+  book_->for_each([&](const Account& account) {
+    if (!account.key.client.empty() || account.slot >= settler_->totals().size()) return;
+    const auto& used = settler_->totals()[account.slot].used;
+    for (std::size_t d = 0; d < octets.size(); ++d) octets.at(d) += used.octets[d];
+  });
+  const LoadSample load = load_.sample(octets);
+  const broker::RelayConfig& config = config_->relay;
+  broker::RelayStatus self;
+  self.id = table_->header().relay_id;
+  self.incarnation = table_->header().incarnation;
+  self.version = version;
+  self.domain = config.domain;
+  self.region = config.region;
+  self.place = config.place;
+  self.urls = config.urls;
+  self.weight = config.weight;
+  self.capacity = config.capacity;
+  self.allocations_max = table_->header().allocations_max;
+  self.allocations = live_allocations();
+  self.octets_per_s = load.octets_per_s;
+  self.cpu = load.cpu;
+  self.dropped_packets_per_s = load.dropped_packets_per_s;
+  self.reason = unhealthy();
+  self.healthy = self.reason.empty();
+  self.heartbeat_ms = std::max(clock_.unix_ms(), fleet_.get()->self.heartbeat_ms + 1);
+  fleet_.tell_self(std::move(self));
+}
+
+}  // namespace plugin
