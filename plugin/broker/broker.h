@@ -21,8 +21,10 @@
 #include "broker/fleet_bus.h"
 #include "broker/ports/ledger_link.h"
 #include "broker/ports/ledger_store.h"
+#include "broker/record_stream.h"
 #include "broker/settler.h"
 #include "broker/state_dir.h"
+#include "broker/usage_teller.h"
 #include "clock.h"
 #include "config_files.h"
 #include "ctl/control.h"
@@ -30,6 +32,7 @@
 #include "fleet/fleet_view.h"
 #include "fleet/geo_source.h"
 #include "fleet/load_sampler.h"
+#include "fleet/registry.h"
 #include "host.h"
 #include "http/handles.h"
 #include "records/record_writer.h"
@@ -146,6 +149,10 @@ class Broker final : public Control, public BrokerDesk {
   void follow_geo(const std::string& path);
   /// Tells the fleet how this relay does.
   void tell_fleet();
+  /// Tells the fleet's subscribers what is relayed, and hands usage records on.
+  void tell_usage();
+  /// Waits a little for the last of it.
+  void finish_telling();
   [[nodiscard]] std::uint64_t live_allocations() const;
 
   // standing.cpp
@@ -199,8 +206,12 @@ class Broker final : public Control, public BrokerDesk {
   std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
 
   http::EventBaseHandle base_;
-  std::unique_ptr<redis::Client> redis_;  ///< of a ledger in Redis; before link_ may be called
-  std::unique_ptr<FleetBus> bus_;         ///< alike
+  std::unique_ptr<redis::Client> redis_;       ///< of a ledger in Redis; before link_ may be called
+  std::unique_ptr<FleetBus> bus_;              ///< alike
+  std::unique_ptr<Registry> registry_;         ///< alike
+  std::unique_ptr<UsageTeller> usage_teller_;  ///< alike
+  std::unique_ptr<RecordStream> record_stream_;  ///< alike, unless records_max is 0
+  std::int64_t next_usage_ms_ = 0;
   http::EventHandle wake_event_;
   http::EventHandle tick_event_;
   http::EventHandle watch_event_;

@@ -61,7 +61,31 @@ void Broker::tell_fleet() {
   self.reason = unhealthy();
   self.healthy = self.reason.empty();
   self.heartbeat_ms = std::max(clock_.unix_ms(), fleet_.get()->self.heartbeat_ms + 1);
+  if (registry_ != nullptr) registry_->look(self);
   fleet_.tell_self(std::move(self));
+}
+
+void Broker::tell_usage() {
+  if (redis_ == nullptr) return;
+  if (record_stream_ != nullptr) record_stream_->look();
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (now_ms < next_usage_ms_) return;
+  next_usage_ms_ = now_ms + config_->store.redis->report_interval_ms;
+  const auto accounts = usage(std::nullopt, false);
+  if (accounts) usage_teller_->tell(clock_.unix_ms(), accounts.value(), allocations(std::nullopt));
+}
+
+void Broker::finish_telling() {
+  if (record_stream_ == nullptr) return;
+  constexpr std::int64_t longest_ms = 2'000;
+  const timeval step{0, 20'000};
+  const std::int64_t end_ms = clock_.steady_ms() + longest_ms;
+  // What is not told by then is told by the next start.
+  for (record_stream_->look(); !record_stream_->is_idle() && clock_.steady_ms() < end_ms;
+       record_stream_->is_idle() ? record_stream_->look() : void()) {
+    ::event_base_loopexit(base_.get(), &step);
+    ::event_base_loop(base_.get(), EVLOOP_ONCE);
+  }
 }
 
 }  // namespace plugin

@@ -50,12 +50,18 @@ broker::Status Broker::open_ledger() {
   });
   bus_ = std::make_unique<FleetBus>(*redis_, host_);
   bus_->on_recall([this](const broker::AccountKey& account) { on_recall(account); });
+  registry_ = std::make_unique<Registry>(*redis_, host_, clock_);
+  registry_->on_roster(
+      [this](std::vector<broker::RelayStatus> relays) { fleet_.update(std::move(relays)); });
   bus_->on_control([this](const FleetCommand& command) { on_control(command); });
   return broker::Nothing{};
 }
 
 void Broker::close_ledger() {
+  usage_teller_.reset();
+  record_stream_.reset();
   bus_.reset();
+  registry_.reset();
   redis_.reset();
   // What libevent puts off until its loop runs again.
   if (base_ != nullptr) ::event_base_loop(base_.get(), EVLOOP_NONBLOCK);

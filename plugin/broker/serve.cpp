@@ -73,6 +73,7 @@ void Broker::every_second() {
   settler_->report_changes();
   save_revocations();
   tell_fleet();
+  tell_usage();
   settler_->take_back_idle();
   cut_revoked();
   release_idle();

@@ -97,6 +97,7 @@ void Broker::leave_nothing() {
 }
 
 broker::Status Broker::end_incarnation() {
+  if (registry_ != nullptr) registry_->leave(settler_->incarnation().relay_id);
   // What is answered meanwhile changes nothing any more.
   settler_->on_answer([] {});
   return store_->end(settler_->incarnation(), settler_->last_reports());
@@ -117,6 +118,10 @@ broker::Status Broker::open_state() {
   options.keep = config_->records.keep;
   records_ = std::make_unique<RecordWriter>(std::move(options));
   if (auto status = records_->open(); !status) return with_name("usage records", status.error());
+  if (redis_ != nullptr && config_->store.redis->records_max != 0)
+    record_stream_ =
+        std::make_unique<RecordStream>(*redis_, host_, state_dir_->resolve(config_->records.path),
+                                       config_->store.redis->records_max);
 
   auto webhooks = Webhooks::start(host_, clock_, state_dir_->resolve("webhooks.sqlite3"), config_);
   if (!webhooks) return with_name("webhooks", webhooks.error());
@@ -184,6 +189,12 @@ broker::Status Broker::make_table() {
   book_ = std::make_unique<AccountBook>(*table_, *index_);
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *link_, incarnation);
   settler_->on_answer([this] { on_answer(); });
+  if (redis_ != nullptr) {
+    usage_teller_ = std::make_unique<UsageTeller>(
+        config.relay.id, fmt::format("{:016x}", incarnation.id),
+        [this](const auto& channel, const auto& message) { bus_->publish(channel, message); });
+    tell(*usage_teller_);
+  }
   announcer_ = std::make_unique<Announcer>(clock_, *index_, *book_, *settler_, sinks_);
   relay_side_ = std::make_unique<RelaySide>(host_, *table_, *index_, snapshots_, inbox_, clock_);
 
@@ -252,6 +263,7 @@ void Broker::finish() {
   fold_closed();
   if (auto status = records_->finish(); !status)
     host_.error("usage records: {}", status.error().message);
+  finish_telling();
   for (const AllocationSlot& slot : table_->allocations())
     if (slot.state.load() == SlotState::live) {
       host_.warning("allocations are still open: the next start settles them");

@@ -19,7 +19,7 @@ namespace broker {
 /// A relay that is used more than this gets clients only when all are.
 inline constexpr double spill_load = 0.8;
 /// A relay that has told nothing for so long counts as gone: five heartbeats.
-inline constexpr std::int64_t relay_stale_ms = 5'000;
+inline constexpr std::int64_t relay_stale_ms = 10'000;
 /// Relays that are so much farther than the nearest count as equally near: one data centre, one city.
 inline constexpr double same_place_km = 50;
 

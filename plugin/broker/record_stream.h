@@ -1,0 +1,48 @@
+// Copies the usage records to a Redis stream, for billing: at least once, in order for each relay. What
+// may come twice has the same `id`, which no other allocation of any relay ever has.
+//
+//   turnbroker:{records}:usage   XADD MAXLEN ~ records_max, fields id (the record's `allocation`) and record
+//                                (its JSON line)
+//
+// Owner: the broker. Threads: the broker thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "host.h"
+#include "records/record_tail.h"
+#include "redis/client.h"
+
+namespace plugin {
+
+class RecordStream {
+ public:
+  static constexpr const char* key = "turnbroker:{records}:usage";
+
+  /// Client and host borrowed.
+  RecordStream(redis::Client& client, const Host& host, std::string records_path,
+               std::uint32_t records_max);
+
+  /// To be called about once a second, and until it is idle before a stop.
+  void look();
+  /// Nothing is on its way.
+  [[nodiscard]] bool is_idle() const { return open_ == 0; }
+
+ private:
+  void take(bool stored, const std::string& error);
+
+  redis::Client& client_;
+  const Host& host_;
+  RecordTail tail_;
+  std::uint32_t records_max_;
+  std::size_t open_ = 0;
+  bool failed_ = false;
+  std::string told_;  ///< the last error, told once
+  std::uint64_t gaps_told_ = 0;
+  /// Answers may come when this is gone.
+  std::shared_ptr<RecordStream*> self_ = std::make_shared<RecordStream*>(this);
+};
+
+}  // namespace plugin

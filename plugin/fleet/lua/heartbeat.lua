@@ -1,0 +1,20 @@
+-- Takes what a relay tells of itself.
+-- KEYS  1 sorted set of all relays: when they were heard of   2 the relay's hash
+-- ARGV  1 time to live, ms   2 relay id   3 after how long a relay is forgotten, ms
+--       then fields and values, none of them to leave the fleet
+-- Returns the incarnation that told something of this relay before; "" when there was none.
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local before = redis.call('HGET', KEYS[2], 'incarnation') or ''
+redis.call('DEL', KEYS[2])
+if #ARGV == 3 then
+  redis.call('ZREM', KEYS[1], ARGV[2])
+  return before
+end
+local fields = {}
+for i = 4, #ARGV do fields[#fields + 1] = ARGV[i] end
+redis.call('HSET', KEYS[2], unpack(fields))
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[1], string.format('%.0f', now_ms), ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now_ms - ARGV[3]))
+return before

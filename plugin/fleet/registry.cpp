@@ -1,0 +1,104 @@
+#include "fleet/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fleet/fleet_view.h"
+#include "fleet/registry_scripts.h"
+#include "fleet/relay_status_text.h"
+
+namespace plugin {
+
+namespace {
+
+const std::string relays_key = "turnbroker:{fleet}:relays";
+const std::string relay_key = "turnbroker:{fleet}:relay:";
+constexpr std::int64_t forget_ms = std::int64_t{24} * 3'600 * 1'000;
+/// Everybody reads what everybody told: in a large fleet less often.
+constexpr std::int64_t ask_ms_per_relay = 5;
+constexpr std::int64_t ask_ms_max = 5'000;
+constexpr std::int64_t twin_told_interval_ms = 60'000;
+
+broker::Result<broker::RelayStatus> status_in(const redis::Reply& reply) {
+  if (!reply.is_array() || reply.items.size() % 2 != 0) return broker::Error{"an entry is no hash"};
+  TextFields fields;
+  for (std::size_t i = 0; i < reply.items.size(); i += 2)
+    fields[reply.items[i].text] = reply.items[i + 1].text;
+  return from_fields(fields);
+}
+
+}  // namespace
+
+Registry::Registry(redis::Client& client, const Host& host, const Clock& clock)
+    : client_(client), host_(host), clock_(clock) {}
+
+void Registry::look(const broker::RelayStatus& self) {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (now_ms >= next_beat_ms_) beat(self);
+  if (now_ms >= next_ask_ms_) ask();
+}
+
+void Registry::beat(const broker::RelayStatus& self) {
+  next_beat_ms_ = clock_.steady_ms() + beat_ms;
+  std::vector<std::string> arguments{std::to_string(ttl_ms), self.id, std::to_string(forget_ms)};
+  for (auto& [name, value] : to_fields(self)) {
+    arguments.push_back(name);
+    arguments.push_back(value);
+  }
+  client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + self.id},
+               std::move(arguments),
+               [weak = std::weak_ptr(self_), self](const broker::Result<redis::Answer>& answer) {
+                 const auto registry = weak.lock();
+                 if (registry && answer) (*registry)->take_before(answer.value().reply.text, self);
+               });
+}
+
+void Registry::take_before(const std::string& before, const broker::RelayStatus& self) {
+  const bool is_ours = before.empty() || before == fmt::format("{:016x}", self.incarnation);
+  // The first time it may be an earlier life of this relay.
+  if (beats_++ == 0 || is_ours) return;
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (twin_told_ms_ != 0 && now_ms - twin_told_ms_ < twin_told_interval_ms) return;
+  twin_told_ms_ = now_ms;
+  host_.error("another relay of the fleet has the id {}, too: give each its own [relay] id",
+              self.id);
+}
+
+void Registry::ask() {
+  next_ask_ms_ =
+      clock_.steady_ms() +
+      std::clamp(static_cast<std::int64_t>(relays_) * ask_ms_per_relay, beat_ms, ask_ms_max);
+  client_.eval(registry_scripts::roster(), {relays_key, relay_key},
+               {std::to_string(ttl_ms), std::to_string(FleetView::relays_max)},
+               [weak = std::weak_ptr(self_)](const broker::Result<redis::Answer>& answer) {
+                 if (const auto registry = weak.lock()) (*registry)->take_roster(answer);
+               });
+}
+
+void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
+  if (!answer) return;  // the ledger's connection tells why
+  const auto& reply = answer.value().reply;
+  std::vector<broker::RelayStatus> relays;
+  std::string damaged = reply.is_array() ? "" : "the answer is no list";
+  for (const auto& item : reply.items) {
+    auto status = status_in(item);
+    if (status)
+      relays.push_back(std::move(status).value());
+    else
+      damaged = status.error().message;
+  }
+  if (!damaged.empty() && damaged != damaged_)
+    host_.warning("the fleet's registry: {}; that relay is passed over", damaged);
+  damaged_ = std::move(damaged);
+  relays_ = relays.size();
+  roster_(std::move(relays));
+}
+
+void Registry::leave(const std::string& relay_id) {
+  client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + relay_id},
+               {std::to_string(ttl_ms), relay_id, std::to_string(forget_ms)}, [](const auto&) {});
+}
+
+}  // namespace plugin

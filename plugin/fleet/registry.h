@@ -1,0 +1,61 @@
+// The fleet's registry in Redis: each relay tells how it does, and learns how the others do. Joining and
+// leaving need no restart of anybody.
+// Owner: the broker. Threads: the broker thread; nothing blocks.
+//
+//   turnbroker:{fleet}:relays       sorted set, relay id -> when it was heard of (ms, the server's clock)
+//   turnbroker:{fleet}:relay:ID     hash with a TTL, fields as relay_status_text.h says
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/relay_status.h"
+#include "clock.h"
+#include "host.h"
+#include "redis/client.h"
+
+namespace plugin {
+
+class Registry {
+ public:
+  static constexpr std::int64_t beat_ms = 2'000;
+  static constexpr std::int64_t ttl_ms = 6'000;
+
+  /// All borrowed.
+  Registry(redis::Client& client, const Host& host, const Clock& clock);
+
+  /// Gets all relays that were heard of within the TTL, this one too.
+  void on_roster(std::function<void(std::vector<broker::RelayStatus>)> handler) {
+    roster_ = std::move(handler);
+  }
+
+  /// To be called about once a second: tells and asks when it is time.
+  void look(const broker::RelayStatus& self);
+  /// Tells now, as when the relay begins to drain.
+  void beat(const broker::RelayStatus& self);
+  /// The relay is gone for good.
+  void leave(const std::string& relay_id);
+
+ private:
+  void ask();
+  void take_roster(const broker::Result<redis::Answer>& answer);
+  void take_before(const std::string& before, const broker::RelayStatus& self);
+
+  redis::Client& client_;
+  const Host& host_;
+  const Clock& clock_;
+  std::function<void(std::vector<broker::RelayStatus>)> roster_ = [](auto) {};
+  std::int64_t next_beat_ms_ = 0;
+  std::int64_t next_ask_ms_ = 0;
+  std::size_t relays_ = 0;         ///< in the last roster
+  std::string damaged_;            ///< what was wrong with the last roster; told once
+  std::int64_t twin_told_ms_ = 0;  ///< when another relay of the same id was complained of
+  std::uint64_t beats_ = 0;
+  /// Answers may come when this is gone.
+  std::shared_ptr<Registry*> self_ = std::make_shared<Registry*>(this);
+};
+
+}  // namespace plugin
