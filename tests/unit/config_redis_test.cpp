@@ -29,7 +29,7 @@ broker::RedisConfig redis_of(const std::string& keys) {
 }  // namespace
 
 TEST_CASE("a store without a kind, or of sqlite, is no Redis") {
-  CHECK_FALSE(must_load("").store.redis);
+  CHECK_FALSE(must_load("[broker]\n").store.redis);
   const Config config = must_load("[broker.store]\nkind = \"sqlite\"\npath = \"a.db\"\n");
   CHECK_FALSE(config.store.redis);
   CHECK(config.store.path == "a.db");
@@ -106,7 +106,7 @@ TEST_CASE("a Unix socket and a cluster") {
 }
 
 TEST_CASE("another store needs a restart") {
-  const Config sqlite = must_load("");
+  const Config sqlite = must_load("[broker]\n");
   const std::string url = "[broker.store]\nkind = \"redis\"\nurl = \"redis://a\"\n";
   const std::vector<std::string> store{"broker.store"};
   CHECK(broker::restart_needed(sqlite, must_load(url)) == store);
