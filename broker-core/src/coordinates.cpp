@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numbers>
 #include <system_error>
 
 namespace broker {
@@ -11,9 +10,10 @@ namespace broker {
 namespace {
 
 constexpr double earth_radius_km = 6371.0088;
+constexpr double pi = 3.14159265358979323846;
 constexpr std::size_t degrees_octets_max = 32;
 
-double radians(double degrees) { return degrees * (std::numbers::pi / 180); }
+double radians(double degrees) { return degrees * (pi / 180); }
 
 double square(double value) { return value * value; }
 
