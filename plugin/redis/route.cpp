@@ -36,7 +36,7 @@ class SingleRoute : public Route {
 
 }  // namespace
 
-std::unique_ptr<Route> make_route(const LinkWorld& world, Route::Handlers handlers) {
+std::unique_ptr<Route> make_route(const LinkWorld& world, const Route::Handlers& handlers) {
   switch (world.config.mode) {
     case broker::RedisMode::sentinel: return std::make_unique<SentinelRoute>(world, handlers);
     case broker::RedisMode::cluster: return std::make_unique<ClusterRoute>(world, handlers);

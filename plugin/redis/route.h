@@ -40,6 +40,7 @@ class Route {
 };
 
 /// By the configuration's mode. `world` must outlive it.
-[[nodiscard]] std::unique_ptr<Route> make_route(const LinkWorld& world, Route::Handlers handlers);
+[[nodiscard]] std::unique_ptr<Route> make_route(const LinkWorld& world,
+                                                const Route::Handlers& handlers);
 
 }  // namespace plugin::redis

@@ -66,8 +66,10 @@ broker::Status Stream::connect(event_base* base, const Endpoint& endpoint, const
     if (!ssl) return broker::Error{"TLS cannot be set up for this host"};
     ssl_ = ssl.get();
     buffer_ = bufferevent_openssl_socket_new(base, -1, ssl_, BUFFEREVENT_SSL_CONNECTING, options);
-    if (buffer_ != nullptr) ssl.release();  // its bufferevent frees it
-    if (buffer_ != nullptr) bufferevent_openssl_set_allow_dirty_shutdown(buffer_, 1);
+    if (buffer_ != nullptr) {
+      (void)ssl.release();  // its bufferevent frees it
+      bufferevent_openssl_set_allow_dirty_shutdown(buffer_, 1);
+    }
   } else {
     buffer_ = bufferevent_socket_new(base, -1, options);
   }
