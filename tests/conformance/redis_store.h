@@ -50,9 +50,9 @@ class RedisFixture {
     got_status(store().end({"somebody", 1}, {}));
     // What was just needed to get here is not of the test.
     (void)server().cli({"EVAL",
-                  "for _, key in ipairs(redis.call('KEYS', '*')) do "
-                  "if not string.find(key, ':store$') then redis.call('DEL', key) end end",
-                  "0"});
+                        "for _, key in ipairs(redis.call('KEYS', '*')) do "
+                        "if not string.find(key, ':store$') then redis.call('DEL', key) end end",
+                        "0"});
   }
   ~RedisFixture() {
     close();
