@@ -112,6 +112,7 @@ class Broker final : public Control, public BrokerDesk {
   void save_revocations();
   void fetch_revocations();
   void on_recall(const broker::AccountKey& account);
+  void on_exhausted(const broker::AccountKey& account);
   void on_control(const FleetCommand& command);
 
   // serve.cpp: what relay threads and the clock ask for

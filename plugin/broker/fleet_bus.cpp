@@ -16,6 +16,7 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* recall_channel = "turnbroker:recall";
+constexpr const char* exhausted_channel = "turnbroker:exhausted";
 constexpr const char* control_channel = "turnbroker:control";
 constexpr int version = 1;
 
@@ -58,7 +59,7 @@ Result<FleetCommand> parse_fleet_command(std::string_view text) {
   return FleetCommand{FleetCommand::What::cut, *allocation, *csp, *client};
 }
 
-Result<AccountKey> parse_recall(std::string_view text) {
+Result<AccountKey> parse_account(std::string_view text) {
   const auto message = parse_message(text);
   if (!message) return message.error();
   const auto& fields = message.value();
@@ -76,7 +77,7 @@ Result<AccountKey> parse_recall(std::string_view text) {
 
 FleetBus::FleetBus(redis::Client& client, const Host& host) : client_(client), host_(host) {
   client_.subscribe(
-      {recall_channel, control_channel},
+      {recall_channel, exhausted_channel, control_channel},
       [this](const std::string& channel, const std::string& payload) { take(channel, payload); },
       // What was missed while the connection was lost may have told of a revocation.
       [this] {
@@ -88,9 +89,9 @@ void FleetBus::take(const std::string& channel, const std::string& payload) {
   const auto refused = [&](const Error& error) {
     host_.warning("a message on {} is dropped: {}", channel, error.message);
   };
-  if (channel == recall_channel) {
-    if (const auto account = parse_recall(payload))
-      recall_(account.value());
+  if (channel == recall_channel || channel == exhausted_channel) {
+    if (const auto account = parse_account(payload))
+      (channel == recall_channel ? recall_ : exhausted_)(account.value());
     else
       refused(account.error());
   } else if (channel == control_channel) {

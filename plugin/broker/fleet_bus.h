@@ -3,6 +3,7 @@
 //
 //   turnbroker:recall   {"v":1,"csp","media","period_start_s","client"}: another relay lacks octets of
 //                       this account; give back what is not needed
+//   turnbroker:exhausted  alike: nothing is left of this account; ask the ledger
 //   turnbroker:control  {"v":1,"do":"cut","allocation"?,"csp"?,"client"?}, {"v":1,"do":"revoked"} (the
 //                       ledger has new revocations), {"v":1,"do":"reload"}
 //   turnbroker:usage    {"v":1,"relay","at_ms","accounts":[…],"allocations":[…]}, periodically
@@ -40,7 +41,7 @@ struct FleetCommand {
 
 /// What the text of a message says; the error says what is wrong with it.
 [[nodiscard]] broker::Result<FleetCommand> parse_fleet_command(std::string_view text);
-[[nodiscard]] broker::Result<broker::AccountKey> parse_recall(std::string_view text);
+[[nodiscard]] broker::Result<broker::AccountKey> parse_account(std::string_view text);
 
 class FleetBus {
  public:
@@ -49,6 +50,9 @@ class FleetBus {
 
   void on_recall(std::function<void(const broker::AccountKey&)> handler) {
     recall_ = std::move(handler);
+  }
+  void on_exhausted(std::function<void(const broker::AccountKey&)> handler) {
+    exhausted_ = std::move(handler);
   }
   void on_control(std::function<void(const FleetCommand&)> handler) {
     control_ = std::move(handler);
@@ -64,6 +68,7 @@ class FleetBus {
   redis::Client& client_;
   const Host& host_;
   std::function<void(const broker::AccountKey&)> recall_ = [](const auto&) {};
+  std::function<void(const broker::AccountKey&)> exhausted_ = [](const auto&) {};
   std::function<void(const FleetCommand&)> control_ = [](const auto&) {};
 };
 

@@ -50,6 +50,7 @@ broker::Status Broker::open_ledger() {
   });
   bus_ = std::make_unique<FleetBus>(*redis_, host_);
   bus_->on_recall([this](const broker::AccountKey& account) { on_recall(account); });
+  bus_->on_exhausted([this](const broker::AccountKey& account) { on_exhausted(account); });
   registry_ = std::make_unique<Registry>(*redis_, host_, clock_);
   registry_->on_roster(
       [this](std::vector<broker::RelayStatus> relays) { fleet_.update(std::move(relays)); });
@@ -70,6 +71,14 @@ void Broker::close_ledger() {
 void Broker::on_recall(const broker::AccountKey& key) {
   if (book_ == nullptr) return;
   if (Account* account = book_->find(key); account != nullptr) settler_->give_back(*account);
+}
+
+void Broker::on_exhausted(const broker::AccountKey& key) {
+  if (book_ == nullptr) return;
+  Account* account = book_->find(key);
+  if (account == nullptr) return;
+  account->exhausted_heard_ms = clock_.steady_ms();
+  if (account->stage.load() == Stage::open) settler_->exchange({account}, Settler::Ask::nothing);
 }
 
 void Broker::on_control(const FleetCommand& command) {

@@ -20,6 +20,7 @@ bool may_reopen(Stage stage) { return stage == Stage::last || stage == Stage::ex
 /// How long to wait for what other relays give back, and how often to ask whether they did.
 constexpr std::int64_t recall_wait_ms = 600;
 constexpr std::int64_t ask_again_ms = 100;
+constexpr std::int64_t exhausted_quiet_ms = 1'000;
 /// How often to ask a ledger that learns what it may have forgotten.
 constexpr std::int64_t learning_ask_ms = 300;
 /// An exhausted account of a fleet opens again for no less, lest the last crumbs that relays give
@@ -270,6 +271,9 @@ void Settler::exhaust(Account& account) {
   account.stage.store(Stage::exhausted, std::memory_order_release);
   take_back(account);
   exhausted_ = true;
+  // Of many relays that find it out at once a few tell the others.
+  if (clock_.steady_ms() - account.exhausted_heard_ms > exhausted_quiet_ms)
+    link_.tell_exhausted(account.key);
   host_.info("quota of {}/{}{}{} is exhausted: {} octets", account.key.csp,
              broker::to_string(account.key.media), account.key.client.empty() ? "" : " client ",
              account.key.client, account.limit_octets.load());
@@ -344,7 +348,9 @@ void Settler::report_changes() {
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
     const bool news = octets != account.reported_octets || account.stage == Stage::exhausted;
-    if (account.must_report || (news && now_ms - account.reported_at_ms >= interval_ms))
+    // One that learns is asked until it has learned: then what is left is known.
+    if (account.must_report || account.learning ||
+        (news && now_ms - account.reported_at_ms >= interval_ms))
       changed.push_back(&account);
   });
   exchange(changed, Ask::when_low);

@@ -69,9 +69,10 @@ struct Account {
   bool lowered = false;        ///< the limit was, and the ledger has not answered since then
   bool learning = false;       ///< the ledger grants nothing yet, at its last answer
   std::int64_t ask_at_ms = 0;  ///< steady; not before
-  std::int64_t recall_end_ms = 0;   ///< steady; waiting for what others give back; 0: not
-  std::int64_t reported_at_ms = 0;  ///< steady
-  double octets_per_s = 0;          ///< measured
+  std::int64_t recall_end_ms = 0;       ///< steady; waiting for what others give back; 0: not
+  std::int64_t exhausted_heard_ms = 0;  ///< steady; another relay told that nothing is left
+  std::int64_t reported_at_ms = 0;      ///< steady
+  double octets_per_s = 0;              ///< measured
   std::uint64_t measured_octets = 0;
   std::int64_t measured_at_ms = 0;
   std::int64_t idle_since_ms = 0;

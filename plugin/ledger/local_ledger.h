@@ -47,6 +47,7 @@ class LocalLedger final : public broker::LedgerLink {
   }
   [[nodiscard]] std::int64_t report_interval_ms() const override { return 0; }
   void recall(const broker::AccountKey& /*account*/) override {}
+  void tell_exhausted(const broker::AccountKey& /*account*/) override {}
 
  private:
   broker::LedgerStore& store_;

@@ -211,14 +211,14 @@ std::int64_t RedisLedger::valid_until_ms() const {
   return client_.last_contact_ms() + config_.validity_time_ms;
 }
 
-void RedisLedger::recall(const broker::AccountKey& account) {
+void RedisLedger::publish(const char* channel, const broker::AccountKey& account) {
   const nlohmann::json message{{"v", 1},
                                {"csp", account.csp},
                                {"media", broker::to_string(account.media)},
                                {"period_start_s", account.period_start_s},
                                {"client", account.client}};
   redis::Command command;
-  command.arguments = {"PUBLISH", "turnbroker:recall",
+  command.arguments = {"PUBLISH", channel,
                        message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
   client_.call(std::move(command), [](const auto&) {});
 }

@@ -49,7 +49,10 @@ class RedisLedger final : public broker::LedgerLink {
   [[nodiscard]] std::int64_t report_interval_ms() const override {
     return config_.report_interval_ms;
   }
-  void recall(const broker::AccountKey& account) override;
+  void recall(const broker::AccountKey& account) override { publish("turnbroker:recall", account); }
+  void tell_exhausted(const broker::AccountKey& account) override {
+    publish("turnbroker:exhausted", account);
+  }
 
  private:
   struct Batch;
@@ -61,6 +64,7 @@ class RedisLedger final : public broker::LedgerLink {
   void send_shard(const std::shared_ptr<Job>& job, std::size_t shard, std::vector<std::size_t> at);
   void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
             const broker::Result<redis::Answer>& answer);
+  void publish(const char* channel, const broker::AccountKey& account);
   void see_epoch(std::size_t shard, const std::string& epoch);
 
   redis::Client& client_;

@@ -131,7 +131,7 @@ TEST_CASE("credentials are for the relay of the client id while it takes clients
     api.clock.now_ms += 3'000;
     ++api.others[1].heartbeat_ms;
     api.fleet.update(api.others);
-    api.clock.now_ms += 2'001;
+    api.clock.now_ms += broker::relay_stale_ms - 2'999;
     CHECK(uris("&latitude=39&longitude=-77") == Ids{"relay-1", "nrt"});
   }
   SECTION("a relay that is gone is left for another") {

@@ -18,10 +18,10 @@ namespace turntest {
 
 struct ChildOptions {
   std::filesystem::path program;
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments{};
   std::filesystem::path directory = ".";
-  std::map<std::string, std::string> environment;  ///< on top of ours
-  bool keep_stdin_open = false;                    ///< see close_stdin()
+  std::map<std::string, std::string> environment{};  ///< on top of ours
+  bool keep_stdin_open = false;                      ///< see close_stdin()
 };
 
 /// exited with a status, or ended by a signal; the other is 0.

@@ -45,6 +45,8 @@ class BrokerRelay {
                                      std::string_view client = "alice",
                                      std::string_view media = "data") const;
 
+  /// More lines of the [broker] table, with the next write_csps().
+  void set_broker_toml(std::string text) { options_.broker_toml = std::move(text); }
   /// Replaces the [csp.*] tables in the file; the relay reloads by itself.
   void write_csps(std::string_view csp_toml);
   /// `turnbrokerctl --json ARGUMENTS`. Throws with its output when it fails.

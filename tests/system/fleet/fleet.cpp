@@ -1,18 +1,30 @@
 #include "fleet.h"
 
+#include <stdexcept>
+
 #include "support/wait_until.h"
 
 namespace turntest {
 
 Fleet::Fleet(const FleetOptions& options) {
   for (std::size_t i = 0; i < options.relays; ++i) {
+    http_ports_.emplace_back();
     BrokerRelayOptions relay;
     relay.relay.relay_threads = options.relay_threads;
     relay.relay.awaited = {TransportKind::udp};
-    relay.broker_toml = "[broker.store]\nkind = \"redis\"\n" + options.store_toml +
-                        "\n[relay]\nid = \"r" + std::to_string(i) + "\"\n";
+    const std::string http =
+        "[broker.http]\nlisten = \"127.0.0.1:" + std::to_string(http_ports_[i].port()) + "\"\n";
+    relay.broker_toml = (options.http ? http : "") + "[broker.store]\nkind = \"redis\"\n" +
+                        options.store_toml + "\n[relay]\nid = \"r" + std::to_string(i) + "\"\n";
+    const std::string toml = relay.broker_toml;
     relay.csp_toml = options.csp_toml;
     relays_.push_back(std::make_unique<BrokerRelay>(std::move(relay)));
+    if (!options.http) continue;
+    // Its ports are known only now.
+    const Address turn = relays_[i]->relay().address(TransportKind::udp);
+    relays_[i]->set_broker_toml(toml + "urls = [\"turn:" + turn.to_string() +
+                                "?transport=udp\"]\n");
+    relays_[i]->write_csps(options.csp_toml);
   }
 }
 
@@ -31,6 +43,18 @@ bool Fleet::wait_admitting(Milliseconds timeout) {
     if (!admitted) return false;
   }
   return true;
+}
+
+Fleet::Answer Fleet::get(std::size_t index, const std::string& path) const {
+  const auto result = run_to_end(
+      {.program = "/usr/bin/curl",
+       .arguments = {"-sS", "-H", "Origin: https://app.example", "-w", "\n%{http_code}",
+                     "http://127.0.0.1:" + std::to_string(http_ports_.at(index).port()) + path}});
+  const auto end = result.output.rfind('\n');
+  if (result.exit.status != 0 || end == std::string::npos)
+    throw std::runtime_error("curl: " + result.output);
+  return {std::stoi(result.output.substr(end + 1)),
+          nlohmann::json::parse(result.output.substr(0, end))};
 }
 
 Usage Fleet::recorded() const {

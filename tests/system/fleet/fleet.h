@@ -10,11 +10,13 @@
 
 #include "broker_relay.h"
 #include "flood/swarm.h"
+#include "support/ports.h"
 
 namespace turntest {
 
 struct FleetOptions {
   std::size_t relays = 2;
+  bool http = false;       ///< each relay serves the HTTP API, and tells clients its TURN URL
   std::string store_toml;  ///< of [broker.store], without `kind`
   std::string csp_toml;
   int relay_threads = 1;
@@ -27,6 +29,12 @@ class Fleet {
 
   [[nodiscard]] std::size_t size() const { return relays_.size(); }
   [[nodiscard]] BrokerRelay& relay(std::size_t index) { return *relays_.at(index); }
+  /// What the HTTP API of a relay answers to a path, and its status. Throws when it does not.
+  struct Answer {
+    int status = 0;
+    nlohmann::json body;
+  };
+  [[nodiscard]] Answer get(std::size_t index, const std::string& path) const;
   /// The same quota file on every relay.
   void write_csps(std::string_view csp_toml);
   /// Waits until every relay lets a client in: a store that is new grants nothing at first.
@@ -39,6 +47,7 @@ class Fleet {
   [[nodiscard]] std::vector<MemberPlan> flood(std::size_t each) const;
 
  private:
+  std::vector<PortLease> http_ports_;
   std::vector<std::unique_ptr<BrokerRelay>> relays_;
 };
 

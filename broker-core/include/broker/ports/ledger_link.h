@@ -43,6 +43,8 @@ class LedgerLink {
   [[nodiscard]] virtual std::int64_t report_interval_ms() const = 0;
   /// Asks the other relays to give back what they do not need of this account. May be lost.
   virtual void recall(const AccountKey& account) = 0;
+  /// Tells the other relays that nothing is left of this account. May be lost.
+  virtual void tell_exhausted(const AccountKey& account) = 0;
 };
 
 }  // namespace broker
