@@ -1,0 +1,42 @@
+// Redis is killed under load and comes back: with its append-only file, or with nothing.
+#include <catch2/catch.hpp>
+
+#include "support/redis_server.h"
+#include "support/wait_until.h"
+#include "trial.h"
+
+using namespace turntest;
+
+namespace {
+
+constexpr std::size_t relays = 8;
+
+}  // namespace
+
+TEST_CASE("Redis killed under load goes on from its append-only file") {
+  RedisServer redis({.arguments = {"--appendonly", "yes", "--appendfsync", "everysec"}});
+  Trial trial({.name = "kill -9 of Redis with an append-only file",
+               .fleet = {.relays = relays, .store_toml = store_at(redis.address(), "2s")}});
+  trial.flood();
+  for (const std::uint64_t part : {4, 2}) {
+    trial.wait_received(trial.limit_octets() / part);
+    redis.kill();
+    redis.start();
+  }
+  trial.use_up();
+  trial.reckon({&redis});
+}
+
+TEST_CASE("Redis that comes back empty under load is told everything before it grants again") {
+  RedisServer redis;
+  Trial trial({.name = "kill -9 of Redis, empty afterwards",
+               .fleet = {.relays = relays, .store_toml = store_at(redis.address(), "2s")}});
+  trial.flood();
+  for (const std::uint64_t part : {4, 2}) {
+    trial.wait_received(trial.limit_octets() / part);
+    redis.kill();
+    redis.start();
+  }
+  trial.use_up();
+  trial.reckon({&redis});
+}
