@@ -1,5 +1,7 @@
 // Redis is killed under load and comes back: with its append-only file, or with nothing.
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "support/redis_server.h"
 #include "support/wait_until.h"
@@ -37,6 +39,22 @@ TEST_CASE("Redis that comes back empty under load is told everything before it g
     redis.kill();
     redis.start();
   }
+  trial.use_up();
+  trial.reckon({&redis});
+}
+
+TEST_CASE(
+    "Redis that was away for long and comes back empty hears of all relays before it grants") {
+  RedisServer redis;
+  Trial trial({.name = "Redis away, empty afterwards",
+               .fleet = {.relays = relays, .store_toml = store_at(redis.address(), "1s")}});
+  trial.flood();
+  trial.wait_received(trial.limit_octets() / 2);
+  redis.kill();
+  trial.wait_cut();
+  // Meanwhile the relays try again less and less often; nothing else tells how often.
+  std::this_thread::sleep_for(std::chrono::seconds(6));
+  redis.start();
   trial.use_up();
   trial.reckon({&redis});
 }
