@@ -33,6 +33,7 @@ Trial::Trial(const TrialOptions& options)
     : name_(options.name),
       limit_octets_(options.limit_octets),
       allocations_each_(options.allocations_each),
+      peers_at_(options.peers_at),
       fleet_(with_quota(options.fleet, options.limit_octets)) {
   REQUIRE(fleet_.wait_admitting(admitting_max));
 }
@@ -47,7 +48,7 @@ void Trial::set_limit(std::uint64_t octets) {
 
 void Trial::flood(std::vector<MemberPlan> plans) {
   end_flood();
-  swarm_ = std::make_unique<Swarm>(std::move(plans), 1, test_seed() + ++floods_);
+  swarm_ = std::make_unique<Swarm>(std::move(plans), 1, test_seed() + ++floods_, peers_at_);
   swarm_->start();
   swarm_->wait_open();
 }

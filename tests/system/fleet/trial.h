@@ -17,9 +17,10 @@ inline constexpr std::uint64_t megabyte = 1'000'000;
 
 struct TrialOptions {
   std::string_view name;  ///< for the figures that are printed
-  FleetOptions fleet;     ///< without csp_toml
+  FleetOptions fleet{};   ///< without csp_toml
   std::uint64_t limit_octets = static_cast<std::uint64_t>(rounds(200, 40)) * megabyte;
   std::size_t allocations_each = 2;
+  Address peers_at = Address::loopback(4);
 };
 
 class Trial {
@@ -60,6 +61,7 @@ class Trial {
   std::string name_;
   std::uint64_t limit_octets_;
   std::size_t allocations_each_;
+  Address peers_at_;
   Fleet fleet_;
   std::unique_ptr<Swarm> swarm_;
   TrafficCount received_;  ///< of the floods that have ended
