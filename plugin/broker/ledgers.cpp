@@ -70,7 +70,22 @@ broker::Status Broker::open_ledger() {
   registry_->on_roster(
       [this](std::vector<broker::RelayStatus> relays) { fleet_.update(std::move(relays)); });
   bus_->on_control([this](const FleetCommand& command) { on_control(command); });
-  return broker::Nothing{};
+  return await_ledger();
+}
+
+/// Commands give up soon; a server that restarts, loads its file or fails over is worth a longer wait
+/// before the start is refused.
+broker::Status Broker::await_ledger() {
+  const std::int64_t deadline_ms = clock_.steady_ms() + wait_ms;
+  for (;;) {
+    const auto answer = store_->open_incarnations(config_->relay.id);
+    if (answer) return broker::Nothing{};
+    if (clock_.steady_ms() >= deadline_ms)
+      return broker::Error{answer.error().message + "; no better within " +
+                           std::to_string(wait_ms / 1'000) + " s"};
+    // The client's ticker ends the pause, at most a tenth of a second.
+    ::event_base_loop(base_.get(), EVLOOP_ONCE);
+  }
 }
 
 void Broker::close_ledger() {
