@@ -58,3 +58,23 @@ TEST_CASE(
   trial.use_up();
   trial.reckon({&redis});
 }
+
+TEST_CASE("Redis that is emptied while it runs hears of a relay that has nothing new to tell") {
+  RedisServer redis;
+  Trial trial({.name = "FLUSHALL",
+               .fleet = {.relays = 2, .store_toml = store_at(redis.address(), "2s")},
+               .limit_octets = 60 * megabyte});
+  auto plans = trial.fleet().flood(2);
+  const auto half = plans.begin() + 2;
+  trial.flood({plans.begin(), half});
+  trial.wait_received(trial.limit_octets() / 2);
+  trial.end_flood();
+  // Until everything is told, and no report is due.
+  REQUIRE(wait_until(Milliseconds(10'000), [&] {
+    return view_store({&redis}).charged_octets == trial.received_octets();
+  }));
+  REQUIRE(redis.cli({"FLUSHALL"}).starts_with("OK"));
+  trial.flood({half, plans.end()});
+  trial.use_up();
+  trial.reckon({&redis});
+}
