@@ -108,6 +108,7 @@ class Broker final : public Control, public BrokerDesk {
 
   // ledgers.cpp: the ledger the configuration names
   [[nodiscard]] broker::Status open_ledger();
+  [[nodiscard]] broker::Status await_ledger();
   void close_ledger();
   void save_revocations();
   void fetch_revocations();

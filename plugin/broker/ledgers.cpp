@@ -17,6 +17,20 @@ constexpr std::int64_t wait_ms = 10'000;
 /// A message that tells of a revocation may be lost.
 constexpr std::int64_t revocations_interval_ms = 30'000;
 
+/// A store that forgot its grants waits for all relays to tell theirs, and one that had lost sight of it may
+/// find it back in the midst of an attempt to connect, then pause, then have to repeat its report: all
+/// that has to fit the validity time.
+constexpr std::int64_t attempts_in_validity = 3;
+constexpr std::int64_t pauses_in_validity = 5;
+constexpr std::int64_t pings_in_validity = 5;
+
+broker::RedisConfig in_time(broker::RedisConfig config) {
+  const std::int64_t longest_ms = config.validity_time_ms / attempts_in_validity;
+  config.timeout_ms = std::min(config.timeout_ms, longest_ms);
+  config.connect_timeout_ms = std::min(config.connect_timeout_ms, longest_ms);
+  return config;
+}
+
 }  // namespace
 
 broker::Status Broker::open_ledger() {
@@ -27,14 +41,16 @@ broker::Status Broker::open_ledger() {
     link_ = std::make_unique<LocalLedger>(*store_);
     return broker::Nothing{};
   }
-  const auto& config = *config_->store.redis;
+  const auto config = in_time(*config_->store.redis);
   if (config.mode == broker::RedisMode::sentinel && config.replicas == 0)
     host_.warning(
         "[broker.store] replicas is 0: a master that is cut off could grant what its successor "
         "grants again; set it to 1");
   redis::Tuning tuning;
   // A few answers may fail to come in time before grants end for want of one.
-  tuning.ping_interval_ms = config.validity_time_ms / 5;
+  tuning.ping_interval_ms = config.validity_time_ms / pings_in_validity;
+  tuning.backoff_max_ms =
+      std::min(tuning.backoff_max_ms, config.validity_time_ms / pauses_in_validity);
   auto client = redis::Client::start(base_.get(), config, clock_, host_, tuning);
   if (!client) return client.error();
   redis_ = std::move(client).value();
@@ -55,7 +71,22 @@ broker::Status Broker::open_ledger() {
   registry_->on_roster(
       [this](std::vector<broker::RelayStatus> relays) { fleet_.update(std::move(relays)); });
   bus_->on_control([this](const FleetCommand& command) { on_control(command); });
-  return broker::Nothing{};
+  return await_ledger();
+}
+
+/// Commands give up soon; a server that restarts, loads its file or fails over is worth a longer wait
+/// before the start is refused.
+broker::Status Broker::await_ledger() {
+  const std::int64_t deadline_ms = clock_.steady_ms() + wait_ms;
+  for (;;) {
+    const auto answer = store_->open_incarnations(config_->relay.id);
+    if (answer) return broker::Nothing{};
+    if (clock_.steady_ms() >= deadline_ms)
+      return broker::Error{answer.error().message + "; no better within " +
+                           std::to_string(wait_ms / 1'000) + " s"};
+    // The client's ticker ends the pause, at most a tenth of a second.
+    ::event_base_loop(base_.get(), EVLOOP_ONCE);
+  }
 }
 
 void Broker::close_ledger() {

@@ -70,6 +70,7 @@ void Broker::every_second() {
   // A file that only the refused configuration names is not watched.
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
+  link_->look_for_loss();
   settler_->report_changes();
   save_revocations();
   tell_fleet();

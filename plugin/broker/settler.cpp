@@ -372,8 +372,12 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
       account.must_report = true;
       return;
     }
+    // What is left of a grant ends with it: a store that forgot it may have granted it to others.
+    if (stage == Stage::halted) give_up_unspent(account, 0);
     if (stage != Stage::open && stage != Stage::last) return;
     if (extra_octets && just_ended) {
+      take_back(account);
+      give_up_unspent(account, 0);
       account.granted_octets += *extra_octets;
       put_back(account, static_cast<std::int64_t>(*extra_octets));
     }
@@ -381,6 +385,7 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
       return;
     account.stage.store(Stage::halted, std::memory_order_release);
     take_back(account);
+    give_up_unspent(account, 0);
     any = true;
   });
   return any;

@@ -46,6 +46,7 @@ class LocalLedger final : public broker::LedgerLink {
     return std::numeric_limits<std::int64_t>::max();
   }
   [[nodiscard]] std::int64_t report_interval_ms() const override { return 0; }
+  void look_for_loss() override {}
   void recall(const broker::AccountKey& /*account*/) override {}
   void tell_exhausted(const broker::AccountKey& /*account*/) override {}
 

@@ -211,6 +211,22 @@ std::int64_t RedisLedger::valid_until_ms() const {
   return client_.last_contact_ms() + config_.validity_time_ms;
 }
 
+void RedisLedger::look_for_loss() {
+  for (std::size_t shard = 0; shard < keys::shards; ++shard) {
+    if (epochs_[shard].empty()) continue;  // nothing was told there
+    redis::Command command;
+    command.arguments = {"HMGET", keys::witness(shard), "run", "until"};
+    command.routing_key = command.arguments[1];
+    client_.call(std::move(command),
+                 [self = std::weak_ptr(self_), shard](const Result<redis::Answer>& answer) {
+                   const auto ledger = self.lock();
+                   if (!ledger || !answer || !answer.value().reply.has_items(2)) return;
+                   const auto& items = answer.value().reply.items;
+                   (*ledger)->see_epoch(shard, items[0].text + " " + items[1].text);
+                 });
+  }
+}
+
 void RedisLedger::publish(const char* channel, const broker::AccountKey& account) {
   const nlohmann::json message{{"v", 1},
                                {"csp", account.csp},

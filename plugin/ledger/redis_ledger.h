@@ -49,6 +49,7 @@ class RedisLedger final : public broker::LedgerLink {
   [[nodiscard]] std::int64_t report_interval_ms() const override {
     return config_.report_interval_ms;
   }
+  void look_for_loss() override;
   void recall(const broker::AccountKey& account) override { publish("turnbroker:recall", account); }
   void tell_exhausted(const broker::AccountKey& account) override {
     publish("turnbroker:exhausted", account);

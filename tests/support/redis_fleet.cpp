@@ -22,10 +22,11 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-RedisCluster::RedisCluster() {
+RedisCluster::RedisCluster(const std::vector<std::string>& arguments) {
   constexpr int last_slot = 16'383;
   for (std::size_t i = 0; i < nodes; ++i)
-    nodes_.push_back(std::make_unique<RedisServer>(RedisOptions{.cluster = true}));
+    nodes_.push_back(
+        std::make_unique<RedisServer>(RedisOptions{.cluster = true, .arguments = arguments}));
   for (std::size_t i = 0; i < nodes; ++i) {
     const int first = static_cast<int>(i) * slots_each;
     const int last = i + 1 == nodes ? last_slot : first + slots_each - 1;

@@ -13,8 +13,8 @@ namespace turntest {
 
 class RedisCluster {
  public:
-  /// Waits until every node calls the cluster's state ok.
-  RedisCluster();
+  /// Waits until every node calls the cluster's state ok. `arguments`: more of each redis-server's.
+  explicit RedisCluster(const std::vector<std::string>& arguments = {});
 
   [[nodiscard]] RedisServer& node(std::size_t index) { return *nodes_.at(index); }
   /// The node that serves the slot, as the slots were given out at first.

@@ -19,14 +19,6 @@ ChildOptions make_command(const RelayOptions& options, const std::filesystem::pa
   command.environment = options.environment;
   command.arguments = {"-c",
                        in_directory("turnserver.conf"),
-                       "-L",
-                       "127.0.0.1",
-                       "-L",
-                       "::1",
-                       "-E",
-                       "127.0.0.1",
-                       "-E",
-                       "::1",
                        "-p",
                        std::to_string(port),
                        "--tls-listening-port",
@@ -48,6 +40,10 @@ ChildOptions make_command(const RelayOptions& options, const std::filesystem::pa
                        "--no-cli",
                        "--no-rfc5780",
                        "--allow-loopback-peers"};
+  const auto hosts = options.host.empty() ? std::vector<std::string>{"127.0.0.1", "::1"}
+                                          : std::vector<std::string>{options.host};
+  for (const std::string& host : hosts)
+    command.arguments.insert(command.arguments.end(), {"-L", host, "-E", host});
   if (!options.secret.empty()) {
     command.arguments.insert(command.arguments.end(),
                              {"--use-auth-secret", "--static-auth-secret", options.secret});
@@ -81,7 +77,9 @@ ChildOptions RelayProcess::command() const {
 
 Address RelayProcess::address(TransportKind transport, int family) const {
   const bool secure = transport == TransportKind::tls || transport == TransportKind::dtls;
-  return Address::loopback(family, secure ? tls_port_.port() : port_.port());
+  const std::uint16_t port = secure ? tls_port_.port() : port_.port();
+  if (options_.host.empty()) return Address::loopback(family, port);
+  return Address::parse(options_.host + ":" + std::to_string(port)).value();
 }
 
 ClientOptions RelayProcess::client_options(TransportKind transport, int family,
@@ -97,6 +95,7 @@ bool RelayProcess::wait_answers(TimePoint deadline) {
   // UDP is served by the relay threads, TCP by the listener: both must be up, for both families.
   for (const TransportKind transport : options_.awaited) {
     for (const int family : {4, 6}) {
+      if (family == 6 && !options_.host.empty()) continue;
       ClientOptions options = client_options(transport, family);
       options.timeout = Milliseconds(300);
       options.first_retransmission = Milliseconds(20);

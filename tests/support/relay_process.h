@@ -29,10 +29,12 @@ struct RelayOptions {
   /// use-auth-secret with this; empty: no credential option is given.
   std::string secret = "test-secret";
   std::string realm = "relay.test";
+  /// The IPv4 address it listens on and relays from; empty: both of loopback.
+  std::string host{};
   std::map<std::string, std::string> environment;
   /// A program and its options to run the relay under: {"/usr/bin/valgrind", "--tool=callgrind"}.
   std::vector<std::string> wrapper;
-  /// The relay counts as started when these answer Binding over IPv4 and IPv6.
+  /// The relay counts as started when these answer Binding over IPv4 and, on loopback, IPv6.
   std::vector<TransportKind> awaited{TransportKind::udp, TransportKind::tcp};
   Milliseconds start_timeout{15000};
 };

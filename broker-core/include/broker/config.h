@@ -32,7 +32,7 @@
 //   tls_ca            PEM file with the authorities that rediss: believes; the system's when left out
 //   tls_certificate, tls_private_key      PEM files, when the server asks for a certificate
 //   tls_server_name   that its certificate must have; the URL's host when left out
-//   timeout           for an answer, "100ms" .. "60s"
+//   timeout           for an answer, "100ms" .. "60s"; a third of validity_time at most counts
 //   connect_timeout   for a connection, up to the first answer, alike
 //   validity_time     of a grant that is not renewed, "1s" .. "10m"
 //   lost_grant        "charge": what a relay that is gone was granted counts as used; or "refund"

@@ -1,10 +1,20 @@
 #include "fleet.h"
 
+#include <algorithm>
+#include <csignal>
+#include <iostream>
 #include <stdexcept>
 
 #include "support/wait_until.h"
 
 namespace turntest {
+
+namespace {
+
+constexpr Milliseconds stop_max{30'000};
+constexpr std::size_t output_shown_max = 4'000;
+
+}  // namespace
 
 Fleet::Fleet(const FleetOptions& options) {
   for (std::size_t i = 0; i < options.relays; ++i) {
@@ -18,6 +28,7 @@ Fleet::Fleet(const FleetOptions& options) {
                         options.store_toml + "\n[relay]\nid = \"r" + std::to_string(i) + "\"\n";
     const std::string toml = relay.broker_toml;
     relay.csp_toml = options.csp_toml;
+    if (options.adjust) options.adjust(i, relay);
     relays_.push_back(std::make_unique<BrokerRelay>(std::move(relay)));
     if (!options.http) continue;
     // Its ports are known only now.
@@ -73,6 +84,35 @@ std::uint64_t Fleet::live_allocations() {
   std::uint64_t live = 0;
   for (auto& relay : relays_) live += relay->usage().allocations;
   return live;
+}
+
+bool Fleet::wait_limit(std::uint64_t octets, Milliseconds timeout) {
+  return wait_until(timeout, [&] {
+    return std::ranges::all_of(
+        relays_, [&](const auto& relay) { return relay->usage().limit_octets == octets; });
+  });
+}
+
+bool Fleet::stop() {
+  for (auto& relay : relays_) relay->relay().process().signal(SIGTERM);
+  bool settled = true;
+  for (auto& relay : relays_) {
+    // A second signal would end it before it has settled.
+    const auto exit = relay->relay().process().wait_exit(stop_max);
+    const std::string output = relay->relay().output();
+    if (exit && exit->status == 0 && exit->signal == 0 &&
+        output.find("stopped, everything is settled") != std::string::npos)
+      continue;
+    std::cout << "a relay did not stop cleanly; the end of its output:\n"
+              << output.substr(output.size() - std::min(output.size(), output_shown_max));
+    settled = false;
+  }
+  return settled;
+}
+
+void Fleet::cut() {
+  for (auto& relay : relays_)
+    if (relay->relay().process().running()) (void)relay->ctl({"cut", "--csp", "acme"});
 }
 
 std::vector<MemberPlan> Fleet::flood(std::size_t each) const {

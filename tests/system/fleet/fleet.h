@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,10 +17,12 @@ namespace turntest {
 
 struct FleetOptions {
   std::size_t relays = 2;
-  bool http = false;       ///< each relay serves the HTTP API, and tells clients its TURN URL
-  std::string store_toml;  ///< of [broker.store], without `kind`
-  std::string csp_toml;
+  bool http = false;         ///< each relay serves the HTTP API, and tells clients its TURN URL
+  std::string store_toml{};  ///< of [broker.store], without `kind`
+  std::string csp_toml{};
   int relay_threads = 1;
+  /// For the relay that is not like the others.
+  std::function<void(std::size_t index, BrokerRelayOptions& options)> adjust{};
 };
 
 class Fleet {
@@ -42,6 +45,12 @@ class Fleet {
   /// The octets of all records of all relays.
   [[nodiscard]] Usage recorded() const;
   [[nodiscard]] std::uint64_t live_allocations();
+  /// Whether every relay knows of this limit.
+  [[nodiscard]] bool wait_limit(std::uint64_t octets, Milliseconds timeout);
+  /// Ends all allocations on the relays that run.
+  void cut();
+  /// Ends all relays as an operator would; false when one of them did not settle everything.
+  [[nodiscard]] bool stop();
 
   /// A flood through all relays: `each` allocations on each of them.
   [[nodiscard]] std::vector<MemberPlan> flood(std::size_t each) const;

@@ -4,14 +4,15 @@
 
 namespace turntest {
 
-Swarm::Swarm(std::vector<MemberPlan> plans, std::size_t threads, std::uint64_t seed)
+Swarm::Swarm(std::vector<MemberPlan> plans, std::size_t threads, std::uint64_t seed,
+             const Address& peers_at)
     : members_(plans.size()), opened_(static_cast<std::ptrdiff_t>(threads)) {
   for (std::size_t i = 0; i < plans.size(); ++i) members_[i].plan = std::move(plans[i]);
   for (std::size_t i = 0; i < threads; ++i) {
     const std::size_t first = members_.size() * i / threads;
     const std::size_t end = members_.size() * (i + 1) / threads;
     workers_.push_back(std::make_unique<SwarmWorker>(
-        *this, std::span(members_).subspan(first, end - first), seed * 1'000'003 + i));
+        *this, std::span(members_).subspan(first, end - first), seed * 1'000'003 + i, peers_at));
   }
 }
 

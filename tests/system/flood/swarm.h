@@ -43,8 +43,9 @@ struct Member {
 
 class Swarm {
  public:
-  /// Opens nothing yet.
-  Swarm(std::vector<MemberPlan> plans, std::size_t threads, std::uint64_t seed);
+  /// Opens nothing yet. The peers are at an address of this machine.
+  Swarm(std::vector<MemberPlan> plans, std::size_t threads, std::uint64_t seed,
+        const Address& peers_at = Address::loopback(4));
   ~Swarm();
   Swarm(const Swarm&) = delete;
   Swarm& operator=(const Swarm&) = delete;

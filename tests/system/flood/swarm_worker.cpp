@@ -26,11 +26,12 @@ constexpr std::uint64_t at_peer = UINT64_MAX;
 
 }  // namespace
 
-SwarmWorker::SwarmWorker(Swarm& swarm, std::span<Member> members, std::uint64_t seed)
+SwarmWorker::SwarmWorker(Swarm& swarm, std::span<Member> members, std::uint64_t seed,
+                         const Address& peer_at)
     : swarm_(swarm),
       members_(members),
       random_(seed),
-      peer_(make_socket(SOCK_DGRAM, 4, Address::loopback(4))),
+      peer_(make_socket(SOCK_DGRAM, 4, peer_at)),
       peer_address_(Address::of_socket(peer_.get())),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       peer_sender_(peer_.get()),

@@ -14,7 +14,7 @@ namespace turntest {
 
 class SwarmWorker {
  public:
-  SwarmWorker(Swarm& swarm, std::span<Member> members, std::uint64_t seed);
+  SwarmWorker(Swarm& swarm, std::span<Member> members, std::uint64_t seed, const Address& peer_at);
   void run();
   /// Takes what has arrived, until nothing more has for a moment.
   void drain();
