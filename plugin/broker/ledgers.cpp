@@ -54,7 +54,7 @@ broker::Status Broker::open_ledger() {
   auto client = redis::Client::start(base_.get(), config, clock_, host_, tuning);
   if (!client) return client.error();
   redis_ = std::move(client).value();
-  auto ledger = std::make_unique<RedisLedger>(*redis_, config);
+  auto ledger = std::make_unique<RedisLedger>(*redis_, config, clock_);
   const auto tell_again = [this] {
     if (settler_ != nullptr) settler_->report_all();
   };

@@ -25,6 +25,8 @@ namespace {
 /// Reports in one script, so that no call holds the server for long.
 constexpr std::size_t reports_max = 128;
 constexpr std::size_t report_arguments = 9;
+/// How often to look for a loss: what it forgot is to be told again while it learns.
+constexpr std::int64_t looks_in_validity = 5;
 
 Status check_amounts(const UsageReport& report) {
   if (Status sound = broker::check_report(report); !sound) return sound;
@@ -97,8 +99,9 @@ struct RedisLedger::Job {
   }
 };
 
-RedisLedger::RedisLedger(redis::Client& client, const broker::RedisConfig& config)
-    : client_(client), config_(config) {}
+RedisLedger::RedisLedger(redis::Client& client, const broker::RedisConfig& config,
+                         const Clock& clock)
+    : client_(client), config_(config), clock_(clock) {}
 
 void RedisLedger::exchange(const Incarnation& incarnation, Reports reports,
                            Done<std::vector<Grant>> done) {
@@ -212,8 +215,14 @@ std::int64_t RedisLedger::valid_until_ms() const {
 }
 
 void RedisLedger::look_for_loss() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (now_ms < next_look_ms_) return;
+  next_look_ms_ = now_ms + config_.validity_time_ms / looks_in_validity;
+  bool asked = false;
   for (std::size_t shard = 0; shard < keys::shards; ++shard) {
     if (epochs_[shard].empty()) continue;  // nothing was told there
+    // One server forgets all or nothing.
+    if (std::exchange(asked, true) && config_.mode != broker::RedisMode::cluster) return;
     redis::Command command;
     command.arguments = {"HMGET", keys::witness(shard), "run", "until"};
     command.routing_key = command.arguments[1];

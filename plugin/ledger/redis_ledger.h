@@ -25,8 +25,8 @@ inline constexpr std::uint64_t redis_octets_max = (std::uint64_t{1} << 53) - 1; 
 
 class RedisLedger final : public broker::LedgerLink {
  public:
-  /// Client borrowed; it must outlive this.
-  RedisLedger(redis::Client& client, const broker::RedisConfig& config);
+  /// Client and clock borrowed; they must outlive this.
+  RedisLedger(redis::Client& client, const broker::RedisConfig& config, const Clock& clock);
 
   /// Called when the store may have forgotten what it was told: another server answers, or its data
   /// is gone. Everything is to be reported again.
@@ -70,6 +70,8 @@ class RedisLedger final : public broker::LedgerLink {
 
   redis::Client& client_;
   broker::RedisConfig config_;
+  const Clock& clock_;
+  std::int64_t next_look_ms_ = 0;
   std::function<void()> tell_again_ = [] {};
   std::array<std::string, ledger_keys::shards> epochs_;
   /// Answers may come when this is gone.

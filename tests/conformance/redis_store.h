@@ -72,7 +72,7 @@ class RedisFixture {
     auto client = plugin::redis::Client::start(base_.get(), config_, clock_, logging_host());
     if (!client) throw std::runtime_error(client.error().message);
     client_ = std::move(client).value();
-    ledger_ = std::make_unique<plugin::RedisLedger>(*client_, config_);
+    ledger_ = std::make_unique<plugin::RedisLedger>(*client_, config_, clock_);
     store_ = std::make_unique<plugin::WaitingLedger>(base_.get(), *ledger_, 10'000);
   }
 

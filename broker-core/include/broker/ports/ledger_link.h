@@ -41,7 +41,7 @@ class LedgerLink {
   [[nodiscard]] virtual std::int64_t valid_until_ms() const = 0;
   /// How often an account's use is reported when nothing else is asked for it.
   [[nodiscard]] virtual std::int64_t report_interval_ms() const = 0;
-  /// To be called every second: looks whether the ledger still is the one that was told, also by a relay
+  /// To be called every second: looks, when it is time, whether the ledger still is the one that was told, also by a relay
   /// that has nothing to tell.
   virtual void look_for_loss() = 0;
   /// Asks the other relays to give back what they do not need of this account. May be lost.
