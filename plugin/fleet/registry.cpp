@@ -96,6 +96,18 @@ void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
   roster_(std::move(relays));
 }
 
+void Registry::ask_gone(redis::Client& client, std::int64_t silent_ms,
+                        std::function<void(std::vector<std::string>)> done) {
+  client.eval(registry_scripts::gone(), {relays_key},
+              {std::to_string(std::max(silent_ms, ttl_ms)), std::to_string(FleetView::relays_max)},
+              [done = std::move(done)](const broker::Result<redis::Answer>& answer) {
+                std::vector<std::string> ids;
+                if (answer)
+                  for (const auto& item : answer.value().reply.items) ids.push_back(item.text);
+                done(std::move(ids));
+              });
+}
+
 void Registry::leave(const std::string& relay_id) {
   client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + relay_id},
                {std::to_string(ttl_ms), relay_id, std::to_string(forget_ms)}, [](const auto&) {});

@@ -36,6 +36,10 @@ class Registry {
   void look(const broker::RelayStatus& self);
   /// Tells now, as when the relay begins to drain.
   void beat(const broker::RelayStatus& self);
+  /// The ids of relays that were heard of in the last day, but not for silent_ms; none when that cannot
+  /// be found out.
+  static void ask_gone(redis::Client& client, std::int64_t silent_ms,
+                       std::function<void(std::vector<std::string>)> done);
   /// The relay is gone for good.
   void leave(const std::string& relay_id);
 

@@ -16,4 +16,9 @@ const redis::Script& roster() {
   return script;
 }
 
+const redis::Script& gone() {
+  static const redis::Script script("gone", std::string(web::content_gone_lua));
+  return script;
+}
+
 }  // namespace plugin::registry_scripts

@@ -8,5 +8,6 @@ namespace plugin::registry_scripts {
 
 [[nodiscard]] const redis::Script& heartbeat();
 [[nodiscard]] const redis::Script& roster();
+[[nodiscard]] const redis::Script& gone();
 
 }  // namespace plugin::registry_scripts

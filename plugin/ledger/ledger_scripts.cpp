@@ -16,6 +16,11 @@ const redis::Script& usage() {
   return script;
 }
 
+const redis::Script& refund() {
+  static const redis::Script script("refund", std::string(web::content_refund_lua));
+  return script;
+}
+
 const redis::Script& revoke() {
   static const redis::Script script("revoke", std::string(web::content_revoke_lua));
   return script;

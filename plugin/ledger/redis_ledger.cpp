@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/names.h"
+#include "fleet/registry.h"
 #include "ledger/ledger_scripts.h"
 
 namespace plugin {
@@ -234,6 +235,22 @@ void RedisLedger::look_for_loss() {
                    (*ledger)->see_epoch(shard, items[0].text + " " + items[1].text);
                  });
   }
+}
+
+void RedisLedger::recall(const broker::AccountKey& account) {
+  publish("turnbroker:recall", account);
+  if (config_.lost_grant == broker::LostGrant::refund) refund_lost(account);
+}
+
+void RedisLedger::refund_lost(const broker::AccountKey& account) {
+  // Silent for so long that whatever it was granted has ended.
+  Registry::ask_gone(client_, config_.validity_time_ms * 11 / 10,
+                     [self = std::weak_ptr(self_), account](std::vector<std::string> gone) {
+                       const auto ledger = self.lock();
+                       if (!ledger || gone.empty()) return;
+                       (*ledger)->client_.eval(ledger_scripts::refund(), {keys::account(account)},
+                                               std::move(gone), [](const auto&) {});
+                     });
 }
 
 void RedisLedger::publish(const char* channel, const broker::AccountKey& account) {

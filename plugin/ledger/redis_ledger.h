@@ -50,7 +50,8 @@ class RedisLedger final : public broker::LedgerLink {
     return config_.report_interval_ms;
   }
   void look_for_loss() override;
-  void recall(const broker::AccountKey& account) override { publish("turnbroker:recall", account); }
+  /// With lost_grant = "refund" also takes back what relays that are gone hold.
+  void recall(const broker::AccountKey& account) override;
   void tell_exhausted(const broker::AccountKey& account) override {
     publish("turnbroker:exhausted", account);
   }
@@ -65,6 +66,7 @@ class RedisLedger final : public broker::LedgerLink {
   void send_shard(const std::shared_ptr<Job>& job, std::size_t shard, std::vector<std::size_t> at);
   void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
             const broker::Result<redis::Answer>& answer);
+  void refund_lost(const broker::AccountKey& account);
   void publish(const char* channel, const broker::AccountKey& account);
   void see_epoch(std::size_t shard, const std::string& epoch);
 

@@ -36,10 +36,12 @@ class RedisFixture {
  public:
   static constexpr std::uint64_t amount_max = plugin::redis_octets_max;
 
-  explicit RedisFixture(std::int64_t validity_time_ms = 1) {
+  explicit RedisFixture(std::int64_t validity_time_ms = 1,
+                        broker::LostGrant lost_grant = broker::LostGrant::charge) {
     ::signal(SIGPIPE, SIG_IGN);
     config_.addresses = {{"127.0.0.1", server().port(), {}}};
     config_.validity_time_ms = validity_time_ms;
+    config_.lost_grant = lost_grant;
     (void)server().cli({"FLUSHALL"});
     base_.reset(::event_base_new());
     reopen();

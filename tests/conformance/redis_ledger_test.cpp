@@ -1,0 +1,141 @@
+// What only the Redis ledger does: it learns when it may have forgotten, refunds what lost relays hold, and
+// is not led astray by what others put into its keys.
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "conformance/redis_store.h"
+
+using namespace conformance;
+using broker::Grant;
+using broker::UsageReport;
+
+namespace {
+
+constexpr std::int64_t validity_ms = 400;
+
+std::string key_of(const broker::AccountKey& account) {
+  return plugin::ledger_keys::account(account);
+}
+
+}  // namespace
+
+TEST_CASE("a store whose witness is gone grants nothing for one validity time, and says so") {
+  RedisFixture fixture(validity_ms);
+  const auto report = [&](std::uint64_t granted) {
+    return exchange_one(fixture.store(), relay_a,
+                        Report(acme_video, 1000).granted(granted).wants(100));
+  };
+  CHECK(report(0).granted_octets == 100);
+  int told = 0;
+  fixture.ledger().on_forgotten([&] { ++told; });
+  (void)RedisFixture::server().cli({"FLUSHALL"});
+  const Grant learning = report(100);
+  CHECK(learning.learning);
+  CHECK(learning.granted_octets == 100);  // what it holds already, and no more
+  CHECK(told == 1);
+  Grant grant = report(100);
+  while (grant.learning) grant = report(100);
+  CHECK(grant.granted_octets == 200);
+  // What the other relay told meanwhile counts.
+  CHECK(
+      exchange_one(fixture.store(), relay_b, Report(acme_video, 1000).wants(1000)).granted_octets ==
+      800);
+}
+
+TEST_CASE("another server that took the data over learns, too") {
+  RedisFixture fixture(validity_ms);
+  CHECK(
+      exchange_one(fixture.store(), relay_a, Report(acme_video, 1000).wants(100)).granted_octets ==
+      100);
+  const auto shard = plugin::ledger_keys::shard_of(acme_video);
+  (void)RedisFixture::server().cli(
+      {"HSET", plugin::ledger_keys::witness(shard), "run", "the master before"});
+  CHECK(exchange_one(fixture.store(), relay_a, Report(acme_video, 1000).granted(100).wants(1))
+            .learning);
+}
+
+TEST_CASE("a clock of the server that jumps back does not make it learn for ever") {
+  RedisFixture fixture(validity_ms);
+  const auto shard = plugin::ledger_keys::shard_of(acme_video);
+  (void)RedisFixture::server().cli(
+      {"HSET", plugin::ledger_keys::witness(shard), "until", "9000000000000"});
+  Grant grant = exchange_one(fixture.store(), relay_a, Report(acme_video, 1000).wants(100));
+  CHECK(grant.learning);
+  while (grant.learning)
+    grant = exchange_one(fixture.store(), relay_a, Report(acme_video, 1000).wants(100));
+  CHECK(grant.granted_octets == 100);
+}
+
+TEST_CASE("how many others hold grants is told, and what they hold") {
+  RedisFixture fixture;
+  const broker::Incarnation relay_c{"c", 7};
+  got(fixture.store().exchange(relay_a, {Report(acme_video, 1000).wants(100)}));
+  got(fixture.store().exchange(relay_b, {Report(acme_video, 1000).wants(50)}));
+  const auto ask = [&](const broker::Incarnation& who, const UsageReport& report) {
+    return got(fixture.store().exchange(who, {report})).at(0);
+  };
+  Grant grant = ask(relay_c, Report(acme_video, 1000).wants(10));
+  CHECK(grant.holders == 2);
+  CHECK(grant.unspent_by_others_octets == 150);
+  got(fixture.store().exchange(relay_a, {Report(acme_video, 1000).charged(100).granted(100)}));
+  grant = ask(relay_c, Report(acme_video, 1000).granted(10));
+  CHECK(grant.holders == 1);
+  CHECK(grant.unspent_by_others_octets == 50);
+}
+
+TEST_CASE("keys of another type or with other content are an error, and nothing is changed") {
+  RedisFixture fixture;
+  const std::string key = key_of(acme_video);
+  const auto refused = [&] {
+    const auto grants = fixture.store().exchange(relay_a, {Report(acme_video, 1000).wants(100)});
+    return grants ? "granted" : grants.error().message;
+  };
+  SECTION("a text where the account is") {
+    (void)RedisFixture::server().cli({"SET", key, "mine"});
+    CHECK(refused().find("WRONGTYPE") != std::string::npos);
+    CHECK(RedisFixture::server().cli({"GET", key}) == "mine\n");
+  }
+  SECTION("a sum that is no number") {
+    (void)RedisFixture::server().cli({"HSET", key, "g", "lots"});
+    CHECK(refused().find("DAMAGED") != std::string::npos);
+  }
+  SECTION("a share that is none") {
+    (void)RedisFixture::server().cli({"HSET", key, "g", "5", "s:a:00000000000000a1", "1 2 3"});
+    CHECK(refused().find("DAMAGED") != std::string::npos);
+  }
+  SECTION("sums that contradict the share") {
+    (void)RedisFixture::server().cli(
+        {"HSET", key, "g", "5", "c", "0", "s:a:00000000000000a1", "10 0 0 0 0 0 1"});
+    CHECK(refused().find("DAMAGED") != std::string::npos);
+  }
+  SECTION("a witness of another type") {
+    const auto shard = plugin::ledger_keys::shard_of(acme_video);
+    (void)RedisFixture::server().cli({"SET", plugin::ledger_keys::witness(shard), "mine"});
+    CHECK(refused().find("WRONGTYPE") != std::string::npos);
+  }
+  CHECK(got(fixture.store().open_incarnations("a")).empty());
+}
+
+TEST_CASE("what a relay that is gone holds is refunded when another lacks it, if so configured") {
+  const bool refund = GENERATE(true, false);
+  CAPTURE(refund);
+  RedisFixture fixture(1, refund ? broker::LostGrant::refund : broker::LostGrant::charge);
+  got(fixture.store().exchange(relay_a,
+                               {Report(acme_video, 1000).charged(10).granted(10).wants(990)}));
+  // Relay a was heard of a minute ago, by the server's clock; a day is not over.
+  (void)RedisFixture::server().cli(
+      {"EVAL",
+       "redis.call('ZADD', 'turnbroker:{fleet}:relays', redis.call('TIME')[1] * 1000 - 60000, 'a')",
+       "0"});
+  fixture.ledger().recall(acme_video);
+  const auto left = [&] {
+    return exchange_one(fixture.store(), relay_b, Report(acme_video, 1000)).remaining_octets;
+  };
+  // Commands of one connection are answered in order; the refund is two of them one after the other.
+  for (int i = 0; i < 50 && left() == 0; ++i) {
+  }
+  CHECK(left() == (refund ? 990 : 0));
+  // It returns, and its own totals count.
+  CHECK(fixture.store().end(relay_a, {Report(acme_video, 1000).charged(500).granted(1000)}));
+  CHECK(usage_of(fixture.store(), acme_video).charged_octets == 500);
+}
