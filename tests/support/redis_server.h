@@ -37,7 +37,7 @@ class RedisServer {
 
   [[nodiscard]] ChildProcess& process() { return *process_; }
   void kill() { process_->kill(); }
-  /// On the same port again, empty and with another run id.
+  /// On the same port again with another run id; empty, or with what its append-only file holds.
   void start();
 
  private:

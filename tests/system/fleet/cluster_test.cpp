@@ -21,7 +21,7 @@ std::string store_of(RedisCluster& cluster) {
     text.append("\"redis://")
         .append(cluster.node(i).address())
         .append(i + 1 < nodes ? "\", " : "\"]\n");
-  return text + "validity_time = \"3s\"\nreport_interval = \"1s\"\n";
+  return text + "validity_time = \"2s\"\nreport_interval = \"1s\"\n";
 }
 
 /// Where the one account is that the flood uses.

@@ -53,7 +53,7 @@ TEST_CASE(
   redis.kill();
   trial.wait_cut();
   // Meanwhile the relays try again less and less often; nothing else tells how often.
-  std::this_thread::sleep_for(std::chrono::seconds(6));
+  std::this_thread::sleep_for(std::chrono::seconds(5));
   redis.start();
   trial.use_up();
   trial.reckon({&redis});

@@ -43,7 +43,7 @@ class Stalled {
 }  // namespace
 
 TEST_CASE("relays end their allocations when Redis stalls for longer than grants are valid") {
-  const Stall stall = rounds(1, 0) != 0 ? Stall{"6s", Milliseconds(6'000), Milliseconds(30'000)}
+  const Stall stall = rounds(1, 0) != 0 ? Stall{"5s", Milliseconds(5'000), Milliseconds(30'000)}
                                         : Stall{"3s", Milliseconds(3'000), Milliseconds(8'000)};
   RedisServer redis;
   Trial trial(
