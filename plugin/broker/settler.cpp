@@ -153,13 +153,14 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   if (grant.learning) {
     learning_ = true;
     account.ask_at_ms = clock_.steady_ms() + learning_ask_ms;
-    return;
   }
   // Granted under another limit: not taken, and given back by the next report.
   if (report.limit_octets != account.limit_octets.load()) {
     account.must_report = true;
     return;
   }
+  give_up_beyond(account, grant.granted_octets);
+  if (grant.learning) return;
   const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
   account.granted_octets += added;
   put_back(account, static_cast<std::int64_t>(added));
@@ -300,6 +301,17 @@ void Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
   const auto drawn = draw(account, 1, static_cast<std::int64_t>(held - keep_octets));
   account.granted_octets -= static_cast<std::uint64_t>(drawn);
   account.must_report = true;
+}
+
+/// The others were granted what this account still holds: under a limit that was higher, or by a ledger
+/// that had forgotten.
+void Settler::give_up_beyond(Account& account, std::uint64_t granted_octets) {
+  if (account.granted_octets <= granted_octets) return;
+  // Packet by packet, so that what is taken back stays back.
+  if (account.stage.load() == Stage::open) account.stage.store(Stage::last);
+  take_back(account);
+  const std::uint64_t beyond = account.granted_octets - granted_octets;
+  give_up_unspent(account, broker::saturating_sub(unspent(account), beyond));
 }
 
 void Settler::release(Account& account) {

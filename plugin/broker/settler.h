@@ -95,6 +95,7 @@ class Settler {
   [[nodiscard]] bool others_may_give_back(const Account& account, std::uint64_t needed) const;
   [[nodiscard]] bool wait_for_others(Account& account, std::uint64_t needed);
   void give_up_unspent(Account& account, std::uint64_t keep_octets);
+  void give_up_beyond(Account& account, std::uint64_t granted_octets);
   void exhaust(Account& account);
   void note_store(const broker::Error* error);
 
