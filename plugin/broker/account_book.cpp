@@ -26,6 +26,13 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   return added;
 }
 
+std::unordered_set<const Account*> AccountBook::successors() const {
+  std::unordered_set<const Account*> awaited;
+  for (const auto& [key, account] : accounts_)
+    if (const Account* next = account->successor.load(); next != nullptr) awaited.insert(next);
+  return awaited;
+}
+
 void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) const {
   for (const std::uint32_t owner : {slot.account, slot.client_account})
     if (Account* account = index_.at(owner); account != nullptr) put_back(*account, credit);

@@ -4,7 +4,7 @@
 
 #include <map>
 #include <memory>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "credit/account.h"
 #include "credit/account_index.h"
@@ -25,6 +25,9 @@ class AccountBook {
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
   /// What it used is remembered, should it come back in this incarnation.
   void erase(Account& account);
+
+  /// Accounts that allocations of an ended period have yet to move to: not to be erased.
+  [[nodiscard]] std::unordered_set<const Account*> successors() const;
 
   /// Puts credit that was taken from an allocation's meter back into its accounts.
   void put_back_to(const AllocationSlot& slot, std::int64_t credit) const;

@@ -278,6 +278,7 @@ void Broker::release_idle() {
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
   settler_->collect();
+  const auto awaited = book_->successors();
   for (Account* account : unused) {
     const std::int64_t idle_ms = now_ms - account->idle_since_ms;
     const Stage stage = account->stage.load();
@@ -285,12 +286,12 @@ void Broker::release_idle() {
     if (stage == Stage::over) {
       if (snapshots_.passed() < account->unpublished) continue;
       if (!settler_->is_settled(*account)) settler_->release(*account);
-      if (settler_->is_settled(*account)) book_->erase(*account);
+      if (settler_->is_settled(*account) && !awaited.contains(account)) book_->erase(*account);
     } else if (holds_grant && stage != Stage::exhausted && idle_ms >= account_idle_ms) {
       settler_->release(*account);
     } else if (!account->key.client.empty() && stage != Stage::exhausted &&
                idle_ms >= client_account_idle_ms && !account->ready.load() &&
-               settler_->is_settled(*account)) {
+               !awaited.contains(account) && settler_->is_settled(*account)) {
       book_->erase(*account);
     }
   }
