@@ -40,16 +40,16 @@ void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) c
 
 void AccountBook::erase(Account& account) {
   AccountSlot& slot = table_.account(account.slot);
-  if (account.stage.load() != Stage::over) left_[account.key] = slot.closed;
+  left_[account.key] = slot.closed;
   index_.set(account.slot, nullptr);
   table_.free_account(slot);
   accounts_.erase(account.key);
 }
 
-void AccountBook::forget_before(const broker::AccountKey& current) {
+void AccountBook::forget_before(const broker::AccountKey& earlier) {
   std::erase_if(left_, [&](const auto& entry) {
-    return entry.first.csp == current.csp && entry.first.media == current.media &&
-           entry.first.period_start_s < current.period_start_s;
+    return entry.first.csp == earlier.csp && entry.first.media == earlier.media &&
+           entry.first.period_start_s < earlier.period_start_s;
   });
 }
 

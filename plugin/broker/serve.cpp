@@ -256,7 +256,7 @@ void Broker::roll_periods() {
   settler_->exchange(fresh, Settler::Ask::at_least);
   for (std::size_t i = 0; i < ended.size(); ++i) {
     end_period(*ended[i], successors[i]);
-    if (successors[i] != nullptr) book_->forget_before(successors[i]->key);
+    book_->forget_before(ended[i]->key);
     host_.info("period {} of {}/{} is over",
                broker::period_name(ended[i]->period_kind, ended[i]->period.start_s),
                ended[i]->key.csp, broker::to_string(ended[i]->key.media));
