@@ -40,6 +40,11 @@ class AccountBook {
   void for_each(Visit&& visit) const {
     for (const auto& [key, account] : accounts_) visit(*account);
   }
+  /// Those that were erased and what they used.
+  template <typename Visit>
+  void for_each_left(Visit&& visit) const {
+    for (const auto& [key, totals] : left_) visit(key, totals);
+  }
   [[nodiscard]] std::size_t size() const { return accounts_.size(); }
 
  private:

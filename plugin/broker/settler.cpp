@@ -342,10 +342,40 @@ bool Settler::is_settled(const Account& account) const {
 
 void Settler::report_all() {
   book_.for_each([](Account& account) { account.must_report = true; });
+  must_report_left_ = true;
   report_changes();
 }
 
+Settler::Reports Settler::reports_of_left() {
+  Reports reports;
+  book_.for_each_left([&](const broker::AccountKey& key, const SlotTotals& left) {
+    broker::UsageReport report;
+    report.account = key;
+    report.used = {{left.octets[0], left.octets[1]}, {left.packets[0], left.packets[1]}};
+    report.charged_octets = report.granted_octets = left.charged_octets;
+    report.sequence = ++table_.header().report_sequence;
+    reports.push_back(std::move(report));
+  });
+  return reports;
+}
+
+void Settler::report_left() {
+  if (!must_report_left_ || reporting_left_) return;
+  must_report_left_ = false;
+  Reports reports = reports_of_left();
+  if (reports.empty()) return;
+  reporting_left_ = true;
+  link_.exchange(incarnation_, std::move(reports),
+                 [self = std::weak_ptr(self_)](const auto& grants) {
+                   const auto settler = self.lock();
+                   if (settler == nullptr) return;
+                   (*settler)->reporting_left_ = false;
+                   if (!grants) (*settler)->must_report_left_ = true;
+                 });
+}
+
 void Settler::report_changes() {
+  report_left();
   collect();
   const std::int64_t now_ms = clock_.steady_ms();
   const std::int64_t interval_ms = link_.report_interval_ms();
@@ -405,7 +435,7 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
 
 std::vector<broker::UsageReport> Settler::last_reports() {
   collect();
-  Reports reports;
+  Reports reports = reports_of_left();
   book_.for_each([&](Account& account) {
     auto report = report_of(account, Ask::nothing);
     report.granted_octets = report.charged_octets;
