@@ -26,6 +26,13 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   return added;
 }
 
+std::unordered_set<const Account*> AccountBook::successors() const {
+  std::unordered_set<const Account*> awaited;
+  for (const auto& [key, account] : accounts_)
+    if (const Account* next = account->successor.load(); next != nullptr) awaited.insert(next);
+  return awaited;
+}
+
 void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) const {
   for (const std::uint32_t owner : {slot.account, slot.client_account})
     if (Account* account = index_.at(owner); account != nullptr) put_back(*account, credit);
@@ -33,16 +40,16 @@ void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) c
 
 void AccountBook::erase(Account& account) {
   AccountSlot& slot = table_.account(account.slot);
-  if (account.stage.load() != Stage::over) left_[account.key] = slot.closed;
+  left_[account.key] = slot.closed;
   index_.set(account.slot, nullptr);
   table_.free_account(slot);
   accounts_.erase(account.key);
 }
 
-void AccountBook::forget_before(const broker::AccountKey& current) {
+void AccountBook::forget_before(const broker::AccountKey& earlier) {
   std::erase_if(left_, [&](const auto& entry) {
-    return entry.first.csp == current.csp && entry.first.media == current.media &&
-           entry.first.period_start_s < current.period_start_s;
+    return entry.first.csp == earlier.csp && entry.first.media == earlier.media &&
+           entry.first.period_start_s < earlier.period_start_s;
   });
 }
 

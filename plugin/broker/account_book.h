@@ -4,7 +4,7 @@
 
 #include <map>
 #include <memory>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "credit/account.h"
 #include "credit/account_index.h"
@@ -23,18 +23,27 @@ class AccountBook {
                              broker::Period period);
 
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
-  /// What it used is remembered, should it come back in this incarnation.
+  /// What it used is remembered, should it come back in this incarnation: a client returns, or the wall
+  /// clock is set back into a period that is over.
   void erase(Account& account);
+
+  /// Accounts that allocations of an ended period have yet to move to: not to be erased.
+  [[nodiscard]] std::unordered_set<const Account*> successors() const;
 
   /// Puts credit that was taken from an allocation's meter back into its accounts.
   void put_back_to(const AllocationSlot& slot, std::int64_t credit) const;
 
   /// Drops what is remembered of erased accounts of (CSP, media type) in periods before this one.
-  void forget_before(const broker::AccountKey& current);
+  void forget_before(const broker::AccountKey& earlier);
 
   template <typename Visit>
   void for_each(Visit&& visit) const {
     for (const auto& [key, account] : accounts_) visit(*account);
+  }
+  /// Those that were erased and what they used.
+  template <typename Visit>
+  void for_each_left(Visit&& visit) const {
+    for (const auto& [key, totals] : left_) visit(key, totals);
   }
   [[nodiscard]] std::size_t size() const { return accounts_.size(); }
 
@@ -43,7 +52,7 @@ class AccountBook {
   AccountIndex& index_;
   std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
   std::map<broker::AccountKey, SlotTotals>
-      left_;  ///< sums of erased accounts, until their period ends
+      left_;  ///< sums of erased accounts, until the period after theirs ends
 };
 
 }  // namespace plugin

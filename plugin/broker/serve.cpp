@@ -256,7 +256,7 @@ void Broker::roll_periods() {
   settler_->exchange(fresh, Settler::Ask::at_least);
   for (std::size_t i = 0; i < ended.size(); ++i) {
     end_period(*ended[i], successors[i]);
-    if (successors[i] != nullptr) book_->forget_before(successors[i]->key);
+    book_->forget_before(ended[i]->key);
     host_.info("period {} of {}/{} is over",
                broker::period_name(ended[i]->period_kind, ended[i]->period.start_s),
                ended[i]->key.csp, broker::to_string(ended[i]->key.media));
@@ -278,6 +278,7 @@ void Broker::release_idle() {
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
   settler_->collect();
+  const auto awaited = book_->successors();
   for (Account* account : unused) {
     const std::int64_t idle_ms = now_ms - account->idle_since_ms;
     const Stage stage = account->stage.load();
@@ -285,12 +286,12 @@ void Broker::release_idle() {
     if (stage == Stage::over) {
       if (snapshots_.passed() < account->unpublished) continue;
       if (!settler_->is_settled(*account)) settler_->release(*account);
-      if (settler_->is_settled(*account)) book_->erase(*account);
+      if (settler_->is_settled(*account) && !awaited.contains(account)) book_->erase(*account);
     } else if (holds_grant && stage != Stage::exhausted && idle_ms >= account_idle_ms) {
       settler_->release(*account);
     } else if (!account->key.client.empty() && stage != Stage::exhausted &&
                idle_ms >= client_account_idle_ms && !account->ready.load() &&
-               settler_->is_settled(*account)) {
+               !awaited.contains(account) && settler_->is_settled(*account)) {
       book_->erase(*account);
     }
   }

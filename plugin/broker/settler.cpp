@@ -153,13 +153,14 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   if (grant.learning) {
     learning_ = true;
     account.ask_at_ms = clock_.steady_ms() + learning_ask_ms;
-    return;
   }
   // Granted under another limit: not taken, and given back by the next report.
   if (report.limit_octets != account.limit_octets.load()) {
     account.must_report = true;
     return;
   }
+  give_up_beyond(account, grant.granted_octets);
+  if (grant.learning) return;
   const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
   account.granted_octets += added;
   put_back(account, static_cast<std::int64_t>(added));
@@ -302,6 +303,17 @@ void Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
   account.must_report = true;
 }
 
+/// The others were granted what this account still holds: under a limit that was higher, or by a ledger
+/// that had forgotten.
+void Settler::give_up_beyond(Account& account, std::uint64_t granted_octets) {
+  if (account.granted_octets <= granted_octets) return;
+  // Packet by packet, so that what is taken back stays back.
+  if (account.stage.load() == Stage::open) account.stage.store(Stage::last);
+  take_back(account);
+  const std::uint64_t beyond = account.granted_octets - granted_octets;
+  give_up_unspent(account, broker::saturating_sub(unspent(account), beyond));
+}
+
 void Settler::release(Account& account) {
   take_back(account);
   give_up_unspent(account, 0);
@@ -330,10 +342,40 @@ bool Settler::is_settled(const Account& account) const {
 
 void Settler::report_all() {
   book_.for_each([](Account& account) { account.must_report = true; });
+  must_report_left_ = true;
   report_changes();
 }
 
+Settler::Reports Settler::reports_of_left() {
+  Reports reports;
+  book_.for_each_left([&](const broker::AccountKey& key, const SlotTotals& left) {
+    broker::UsageReport report;
+    report.account = key;
+    report.used = {{left.octets[0], left.octets[1]}, {left.packets[0], left.packets[1]}};
+    report.charged_octets = report.granted_octets = left.charged_octets;
+    report.sequence = ++table_.header().report_sequence;
+    reports.push_back(std::move(report));
+  });
+  return reports;
+}
+
+void Settler::report_left() {
+  if (!must_report_left_ || reporting_left_) return;
+  must_report_left_ = false;
+  Reports reports = reports_of_left();
+  if (reports.empty()) return;
+  reporting_left_ = true;
+  link_.exchange(incarnation_, std::move(reports),
+                 [self = std::weak_ptr(self_)](const auto& grants) {
+                   const auto settler = self.lock();
+                   if (settler == nullptr) return;
+                   (*settler)->reporting_left_ = false;
+                   if (!grants) (*settler)->must_report_left_ = true;
+                 });
+}
+
 void Settler::report_changes() {
+  report_left();
   collect();
   const std::int64_t now_ms = clock_.steady_ms();
   const std::int64_t interval_ms = link_.report_interval_ms();
@@ -393,7 +435,7 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
 
 std::vector<broker::UsageReport> Settler::last_reports() {
   collect();
-  Reports reports;
+  Reports reports = reports_of_left();
   book_.for_each([&](Account& account) {
     auto report = report_of(account, Ask::nothing);
     report.granted_octets = report.charged_octets;

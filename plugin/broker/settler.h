@@ -66,7 +66,8 @@ class Settler {
   /// it answers again. `extra_octets`: what an account may relay beyond its grant instead, once.
   /// True when accounts were halted just now.
   bool check_validity(const std::optional<std::uint64_t>& extra_octets);
-  /// The incarnation is over: the last totals of all accounts, which keep nothing.
+  /// The incarnation is over: the last totals of all accounts, which keep nothing, and of those that
+  /// were erased.
   [[nodiscard]] std::vector<broker::UsageReport> last_reports();
   [[nodiscard]] const broker::Incarnation& incarnation() const { return incarnation_; }
 
@@ -95,6 +96,9 @@ class Settler {
   [[nodiscard]] bool others_may_give_back(const Account& account, std::uint64_t needed) const;
   [[nodiscard]] bool wait_for_others(Account& account, std::uint64_t needed);
   void give_up_unspent(Account& account, std::uint64_t keep_octets);
+  [[nodiscard]] Reports reports_of_left();
+  void report_left();
+  void give_up_beyond(Account& account, std::uint64_t granted_octets);
   void exhaust(Account& account);
   void note_store(const broker::Error* error);
 
@@ -112,6 +116,9 @@ class Settler {
   bool exhausted_ = false;
   bool learning_ = false;
   bool halted_ = false;
+  bool must_report_left_ =
+      false;  ///< accounts that were erased: the ledger may have forgotten them
+  bool reporting_left_ = false;
   bool calling_ = false;  ///< answers that come now come at once
   /// Answers may come when this is gone.
   std::shared_ptr<Settler*> self_ = std::make_shared<Settler*>(this);

@@ -52,7 +52,7 @@ class ModelLedger final : public LedgerStore {
     }
     for (auto& [account, share] : shares) share = end_share(share, nullptr);
     open_.erase(incarnation);
-    ended_shares_.push_back(std::move(shares));
+    ended_shares_.emplace_back(incarnation, std::move(shares));
     std::vector<std::uint64_t>& ended = ended_ids_[incarnation.relay_id];
     ended.push_back(incarnation.id);
     if (ended.size() > ended_incarnations_max) ended.erase(ended.begin());
@@ -79,7 +79,7 @@ class ModelLedger final : public LedgerStore {
       }
     };
     for (const auto& [incarnation, shares] : open_) add(shares);
-    for (const Shares& shares : ended_shares_) add(shares);
+    for (const auto& [incarnation, shares] : ended_shares_) add(shares);
     std::vector<AccountUsage> found;
     for (auto& [account, sum] : sums) found.push_back(std::move(sum));
     return found;
@@ -104,6 +104,18 @@ class ModelLedger final : public LedgerStore {
     for (const auto& [what, entry] : revocations_)
       if (now_s < entry.forget_after_s) found.push_back(entry);
     return found;
+  }
+
+  /// What it holds of one incarnation, ended or not, in one account.
+  [[nodiscard]] Share share_of(const Incarnation& incarnation, const AccountKey& account) const {
+    const auto in = [&](const Shares& shares) {
+      const auto share = shares.find(account);
+      return share == shares.end() ? Share{} : share->second;
+    };
+    if (const auto open = open_.find(incarnation); open != open_.end()) return in(open->second);
+    for (const auto& [ended, shares] : ended_shares_)
+      if (ended == incarnation) return in(shares);
+    return {};
   }
 
  private:
@@ -140,7 +152,7 @@ class ModelLedger final : public LedgerStore {
     };
     for (const auto& [incarnation, shares] : open_)
       if (incarnation != reporter) add(shares);
-    for (const Shares& shares : ended_shares_) add(shares);
+    for (const auto& [incarnation, shares] : ended_shares_) add(shares);
     return others;
   }
 
@@ -159,7 +171,7 @@ class ModelLedger final : public LedgerStore {
 
   std::uint64_t amount_max_;
   std::map<Incarnation, Shares> open_;
-  std::vector<Shares> ended_shares_;
+  std::vector<std::pair<Incarnation, Shares>> ended_shares_;
   std::map<std::string, std::vector<std::uint64_t>> ended_ids_;  // in the order they ended
   std::map<std::string, Revocation> revocations_;
 };

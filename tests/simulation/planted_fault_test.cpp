@@ -1,0 +1,68 @@
+// That a run can fail: each mistake that is planted in the simulated store or link is found within a few
+// dozen seeds.
+#include <catch2/catch.hpp>
+
+#include "simulation/run.h"
+
+using namespace simulation;
+
+namespace {
+
+constexpr std::uint64_t seeds_max = 400;
+
+/// What the first run that fails fails by; empty when none does.
+std::string found(Fault fault) {
+  for (std::uint64_t seed = 1; seed <= seeds_max; ++seed) {
+    Scenario scenario = scenario_of(seed);
+    scenario.fault = fault;
+    // Large fleets find nothing that small ones do not, only later.
+    if (scenario.relays > 20) continue;
+    Fleet fleet(scenario);
+    try {
+      fleet.run();
+    } catch (const Violation& violation) {
+      return violation.what();
+    }
+  }
+  return "";
+}
+
+bool is_over_limit(const std::string& what) { return what.find("limit") != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a store that grants at once after it has forgotten is found") {
+  CHECK(is_over_limit(found(Fault::store_never_learns)));
+}
+
+TEST_CASE("a store that learns for less than the validity time is found") {
+  CHECK(is_over_limit(found(Fault::store_learns_briefly)));
+}
+
+TEST_CASE("a relay that takes a grant twice is found") {
+  CHECK(is_over_limit(found(Fault::grants_taken_twice)));
+}
+
+TEST_CASE("a late report that lowers what a newer one said is found") {
+  CHECK(found(Fault::reports_lower_totals) != "");
+}
+
+TEST_CASE("an end that gives back what was used is found") {
+  CHECK(found(Fault::end_refunds_too_much) != "");
+}
+
+TEST_CASE("a store that grants without regard to other relays is found") {
+  CHECK(is_over_limit(found(Fault::grants_ignore_others)));
+}
+
+TEST_CASE("a relay that goes on without contact is found") {
+  CHECK(is_over_limit(found(Fault::validity_never_ends)));
+}
+
+TEST_CASE("relays that do not notice that the store was emptied are found") {
+  CHECK(found(Fault::nobody_looks) != "");
+}
+
+TEST_CASE("why the store's clock must not leap ahead while it learns") {
+  CHECK(is_over_limit(found(Fault::clock_leaps_in_learning)));
+}

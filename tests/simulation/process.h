@@ -1,0 +1,112 @@
+// A relay process: the plugin's accounts, meters and settler, and who calls them.
+// Owner: Relay. Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/account_book.h"
+#include "broker/settler.h"
+#include "relay/relay_side.h"
+#include "simulation/link.h"
+#include "simulation/store.h"
+#include "simulation/truth.h"
+
+namespace simulation {
+
+/// What all relays of a run share. The functions are the fleet's.
+struct Place {
+  World& world;
+  Store& store;
+  Truth& truth;
+  Fault fault = Fault::none;
+  std::int64_t period_s = 60;
+  /// Of the relays that run, for this account.
+  std::function<std::uint64_t(const AccountTruth&)> highest_limit;
+  /// Told to the other relays, perhaps.
+  std::function<void(const broker::AccountKey&)> recall;
+
+  [[nodiscard]] Truth::ShareOf share_of() const {
+    return [this](const auto& who, const auto& key) { return store.share_of(who, key); };
+  }
+};
+
+class Process {
+ public:
+  /// One quota per media type; the first has a part for each client name.
+  static constexpr std::size_t quotas = 2;
+  static constexpr std::size_t clients = 3;
+  static constexpr std::size_t allocations_max = 12;
+  [[nodiscard]] static std::uint64_t limit_of(const broker::AccountKey& key, std::uint64_t limit) {
+    return key.client.empty() ? limit : limit / clients + 1;
+  }
+
+  Process(const Place& place, plugin::MeterTable table, const plugin::Clock& clock,
+          const broker::Incarnation& who, std::vector<std::uint64_t> limits);
+
+  // The relay threads.
+  void relay_traffic();
+  void open_allocation();
+  void close_allocation();
+  void close_all();
+
+  // The broker thread.
+  void tick();
+  void wake();
+  /// What its configuration says; apply_limit() is when the broker acts on it.
+  void set_limit(std::size_t quota, std::uint64_t limit) { limits_[quota] = limit; }
+  void apply_limit(std::size_t quota);
+  void give_back(const broker::AccountKey& key);
+  [[nodiscard]] std::vector<broker::UsageReport> last_reports();
+
+  [[nodiscard]] Link& link() { return link_; }
+  [[nodiscard]] Life& life() { return life_; }
+  [[nodiscard]] std::uint64_t limit(std::size_t quota) const { return limits_[quota]; }
+
+ private:
+  struct Allocation {
+    turn_meter* meter = nullptr;
+    std::uint64_t id = 0;
+    bool cancelled = false;
+  };
+
+  bool relay_packet(Allocation& allocation, turn_direction direction, std::uint64_t octets,
+                    bool stream);
+  bool charge(Allocation& allocation, turn_direction direction, std::uint64_t octets,
+              std::uint64_t useful);
+  void sent(const plugin::AllocationSlot& slot, std::uint64_t octets);
+  void close(std::size_t at);
+  void close_cancelled();
+
+  plugin::Account* account_for(std::size_t quota, const std::string& client);
+  void serve_credit();
+  void cut_refusing();
+  void roll_periods();
+  void every_second();
+  void release_idle();
+  void fold_closed();
+  [[nodiscard]] bool refuses(const plugin::Account* account) const;
+
+  Place place_;
+  const plugin::Clock& clock_;
+  plugin::Host host_;
+  plugin::MeterTable table_;
+  std::vector<std::uint64_t> limits_;
+  plugin::AccountIndex index_;
+  plugin::AccountBook book_;
+  plugin::SnapshotStore snapshots_;
+  plugin::Inbox inbox_;
+  Life& life_;
+  Link link_;
+  plugin::Settler settler_;
+  plugin::RelaySide side_;
+  std::vector<AccountTruth*> truths_;  ///< by account slot
+  std::vector<Allocation> allocations_;
+  std::uint64_t ids_ = 0;
+  std::int64_t next_second_ms_ = 0;
+};
+
+}  // namespace simulation

@@ -1,0 +1,248 @@
+// What the broker thread of a simulated process does (process.h), after plugin/broker/serve.cpp and
+// plugin/broker/configure.cpp.
+#include <algorithm>
+#include <utility>
+
+#include "broker/cutter.h"
+#include "simulation/process.h"
+
+namespace simulation {
+
+using plugin::Account;
+using plugin::Settler;
+using plugin::Stage;
+
+namespace {
+
+constexpr std::int64_t account_idle_ms = 3'000;
+constexpr std::int64_t client_account_idle_ms = 6'000;
+constexpr std::array<broker::MediaType, Process::quotas> media{broker::MediaType::audio,
+                                                               broker::MediaType::video};
+
+/// The host's services have no one to say whose they are: whoever called last.
+struct Called {
+  World* world = nullptr;
+  const std::string* relay = nullptr;
+  std::vector<std::uint64_t> cancelled;
+};
+Called called;
+
+turn_host make_table() {
+  turn_host table{};
+  table.size = sizeof table;
+  table.abi_version = TURN_PLUGIN_ABI_VERSION;
+  table.log = [](turn_log_level, const char* text) {
+    if (called.world != nullptr) called.world->note("{}: {}", *called.relay, text);
+  };
+  table.cancel_allocation = [](std::uint64_t id, turn_close_reason) {
+    called.cancelled.push_back(id);
+    return TURN_SERVICE_OK;
+  };
+  return table;
+}
+
+const turn_host host_table = make_table();
+
+void note_caller(World& world, const Life& life) {
+  called.world = &world;
+  called.relay = &life.who.relay_id;
+}
+
+}  // namespace
+
+Process::Process(const Place& place, plugin::MeterTable table, const plugin::Clock& clock,
+                 const broker::Incarnation& who, std::vector<std::uint64_t> limits)
+    : place_(place),
+      clock_(clock),
+      host_(&host_table),
+      table_(std::move(table)),
+      limits_(std::move(limits)),
+      index_(table_.header().accounts_max),
+      book_(table_, index_),
+      life_(place_.truth.begin_life(who)),
+      link_(place_.world, place_.store, clock,
+            {[this] { settler_.report_all(); }, place_.recall,
+             [this](const auto& reports, std::uint64_t told) {
+               for (const auto& report : reports)
+                 if (const Account* account = book_.find(report.account); account != nullptr)
+                   place_.truth.answered(life_, *truths_[account->slot], told);
+             }},
+            place_.fault),
+      settler_(host_, clock, table_, book_, link_, who),
+      side_(host_, table_, index_, snapshots_, inbox_, clock),
+      truths_(table_.header().accounts_max) {
+  settler_.on_answer([this] { serve_credit(); });
+}
+
+bool Process::refuses(const Account* account) const {
+  return plugin::refuses(account->stage.load());
+}
+
+Account* Process::account_for(std::size_t quota, const std::string& client) {
+  const std::int64_t now_s = clock_.unix_ms() / 1'000;
+  const std::int64_t start_s = now_s - now_s % place_.period_s;
+  const broker::AccountKey key{"acme", media[quota], start_s, client};
+  if (Account* known = book_.find(key); known != nullptr) return known;
+  Account* account = book_.add(key, broker::PeriodKind::day, {start_s, start_s + place_.period_s});
+  if (account == nullptr) return nullptr;
+  account->limit_octets.store(limit_of(key, limits_[quota]));
+  account->charged_directions.store(quota == 1 ? 1 : 3);
+  truths_[account->slot] = &place_.truth.account(key, quota);
+  place_.truth.taken_up(life_, *truths_[account->slot]);
+  return account;
+}
+
+void Process::tick() {
+  note_caller(place_.world, life_);
+  link_.tick();
+  close_cancelled();
+  roll_periods();
+  serve_credit();
+  fold_closed();
+  if (clock_.steady_ms() >= next_second_ms_) {
+    next_second_ms_ = clock_.steady_ms() + 1'000;
+    every_second();
+  }
+  if (clock_.steady_ms() >= link_.valid_until_ms()) place_.truth.out_of_contact(life_);
+  if (settler_.check_validity({})) cut_refusing();
+  cut_refusing();
+}
+
+void Process::wake() {
+  note_caller(place_.world, life_);
+  serve_credit();
+}
+
+void Process::every_second() {
+  if (!settler_.store_error().empty()) {
+    Account* any = nullptr;
+    book_.for_each([&](Account& account) { any = &account; });
+    if (any != nullptr) settler_.exchange({any}, Settler::Ask::nothing);
+  }
+  settler_.report_changes();
+  settler_.take_back_idle();
+  release_idle();
+}
+
+void Process::serve_credit() {
+  std::vector<Account*> low;
+  std::vector<Account*> dry_ones;
+  book_.for_each([&](Account& account) {
+    const bool dry = account.refused_octets.load() != 0;
+    if (!account.refill_asked.load() && !dry) return;
+    const Stage stage = account.stage.load();
+    const bool enough = !dry && account.pool.load() >= account.low_water.load();
+    if (enough || (stage != Stage::open && stage != Stage::last))
+      account.refill_asked.store(false);
+    else
+      (dry ? dry_ones : low).push_back(&account);
+  });
+  settler_.exchange(low, Settler::Ask::when_low);
+  for (Account* account : dry_ones) settler_.resolve_dry(*account);
+  if (settler_.take_exhausted()) cut_refusing();
+}
+
+void Process::cut_refusing() {
+  called.cancelled.clear();
+  plugin::cut(host_, table_, TURN_CLOSE_QUOTA_EXHAUSTED, [&](const plugin::AllocationSlot& slot) {
+    const Account* account = index_.at(slot.account);
+    const Account* client = index_.at(slot.client_account);
+    return (account != nullptr && refuses(account)) || (client != nullptr && refuses(client));
+  });
+  for (const std::uint64_t id : called.cancelled)
+    for (Allocation& allocation : allocations_)
+      if (allocation.id == id) allocation.cancelled = true;
+}
+
+void Process::fold_closed() {
+  while (plugin::AllocationSlot* slot = table_.next_closed()) table_.fold_and_free(*slot);
+}
+
+void Process::roll_periods() {
+  const std::int64_t now_s = clock_.unix_ms() / 1'000;
+  std::vector<Account*> ended;
+  book_.for_each([&](Account& account) {
+    if (account.stage.load() != Stage::over && now_s >= account.period.end_s)
+      ended.push_back(&account);
+  });
+  std::vector<Account*> fresh;
+  std::vector<Account*> successors;
+  for (const Account* account : ended) {
+    const std::size_t quota = truths_[account->slot]->quota;
+    const bool live = account->live.load() != 0;
+    Account* next =
+        live || account->key.client.empty() ? account_for(quota, account->key.client) : nullptr;
+    if (next != nullptr && live) fresh.push_back(next);
+    successors.push_back(next);
+  }
+  settler_.exchange(fresh, Settler::Ask::at_least);
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    ended[i]->successor.store(successors[i]);
+    ended[i]->stage.store(Stage::over);
+    settler_.take_back(*ended[i]);
+    book_.forget_before(ended[i]->key);
+    place_.truth.dropped_before(life_, ended[i]->key, place_.share_of());
+  }
+}
+
+void Process::release_idle() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  std::vector<Account*> unused;
+  book_.for_each([&](Account& account) {
+    if (account.live.load() != 0) {
+      account.idle_since_ms = 0;
+      return;
+    }
+    if (account.idle_since_ms == 0) account.idle_since_ms = now_ms;
+    unused.push_back(&account);
+  });
+  fold_closed();
+  settler_.collect();
+  const auto awaited = book_.successors();
+  for (Account* account : unused) {
+    const auto erase = [&] {
+      place_.truth.freed(life_, *truths_[account->slot]);
+      book_.erase(*account);
+    };
+    const std::int64_t idle_ms = now_ms - account->idle_since_ms;
+    const Stage stage = account->stage.load();
+    if (stage == Stage::over) {
+      if (!settler_.is_settled(*account)) settler_.release(*account);
+      if (settler_.is_settled(*account) && !awaited.contains(account)) erase();
+    } else if (account->pool.load() > 0 && stage != Stage::exhausted &&
+               idle_ms >= account_idle_ms) {
+      settler_.release(*account);
+    } else if (!account->key.client.empty() && stage != Stage::exhausted &&
+               idle_ms >= client_account_idle_ms && !account->ready.load() &&
+               !awaited.contains(account) && settler_.is_settled(*account)) {
+      erase();
+    }
+  }
+}
+
+void Process::apply_limit(std::size_t quota) {
+  note_caller(place_.world, life_);
+  book_.for_each([&](Account& account) {
+    if (account.stage.load() == Stage::over || truths_[account.slot]->quota != quota) return;
+    const std::uint64_t own = limit_of(account.key, limits_[quota]);
+    if (own != account.limit_octets.load())
+      settler_.change_limit(account, own);
+    else if (account.stage.load() == Stage::last && account.refused_octets.load() == 0)
+      settler_.exchange({&account}, Settler::Ask::at_least);
+  });
+  if (settler_.take_exhausted()) cut_refusing();
+}
+
+void Process::give_back(const broker::AccountKey& key) {
+  note_caller(place_.world, life_);
+  if (Account* account = book_.find(key); account != nullptr) settler_.give_back(*account);
+}
+
+std::vector<broker::UsageReport> Process::last_reports() {
+  note_caller(place_.world, life_);
+  fold_closed();
+  settler_.on_answer([] {});
+  return settler_.last_reports();
+}
+
+}  // namespace simulation

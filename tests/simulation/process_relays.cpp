@@ -1,0 +1,124 @@
+// What the relay threads of a simulated process do (process.h).
+#include <algorithm>
+
+#include "meter/meter_access.h"
+#include "simulation/process.h"
+
+namespace simulation {
+
+/// As coturn's turn_plugin_charge: the meter's credit covers it, or the plugin is asked.
+bool Process::charge(Allocation& allocation, turn_direction direction, std::uint64_t octets,
+                     std::uint64_t useful) {
+  const auto signed_octets = static_cast<std::int64_t>(octets);
+  for (int asked = 0;; ++asked) {
+    turn_meter& meter = *allocation.meter;
+    const bool charged = (meter.charged_directions >> direction & 1U) != 0;
+    if (!charged ||
+        plugin::atomic_of(meter.credit_octets).fetch_sub(signed_octets) >= signed_octets) {
+      plugin::atomic_of(meter.used_octets[direction]).fetch_add(octets);
+      plugin::atomic_of(meter.used_packets[direction]).fetch_add(1);
+      return true;
+    }
+    plugin::add_credit(meter, signed_octets);
+    if (asked == 4) return false;
+    turn_credit_request request{};
+    request.size = sizeof request;
+    request.direction = direction;
+    request.needed_octets = octets;
+    request.useful_octets = useful;
+    request.allocation.meter = allocation.meter;
+    turn_credit_answer answer{};
+    answer.size = sizeof answer;
+    answer.meter = allocation.meter;
+    if (side_.credit_wanted(request, answer) != TURN_CREDIT_GRANTED) return false;
+    if (answer.meter != nullptr) allocation.meter = answer.meter;
+  }
+}
+
+bool Process::relay_packet(Allocation& allocation, turn_direction direction, std::uint64_t octets,
+                           bool stream) {
+  while (!charge(allocation, direction, octets, stream ? 1 : octets)) {
+    if (!stream || octets == 1) return false;
+    octets /= 2;
+  }
+  turn_meter& meter = *allocation.meter;
+  if (place_.world.chance(40)) {  // the kernel does not take it
+    plugin::atomic_of(meter.used_octets[direction]).fetch_sub(octets);
+    plugin::atomic_of(meter.used_packets[direction]).fetch_sub(1);
+    if ((meter.charged_directions >> direction & 1U) != 0)
+      plugin::add_credit(meter, static_cast<std::int64_t>(octets));
+    return false;
+  }
+  if ((meter.charged_directions >> direction & 1U) != 0)
+    sent(plugin::MeterTable::slot_of(meter), octets);
+  return true;
+}
+
+void Process::sent(const plugin::AllocationSlot& slot, std::uint64_t octets) {
+  if (clock_.steady_ms() >= link_.valid_until_ms()) place_.truth.out_of_contact(life_);
+  for (const std::uint32_t owner : {slot.account, slot.client_account}) {
+    if (owner == plugin::no_slot) continue;
+    AccountTruth& account = *truths_[owner];
+    place_.truth.relayed(life_, account, octets, place_.highest_limit(account));
+  }
+}
+
+void Process::relay_traffic() {
+  if (allocations_.empty()) return;
+  World& world = place_.world;
+  Allocation& allocation = allocations_[world.below(allocations_.size())];
+  const auto direction = world.chance(2) ? TURN_CLIENT_TO_PEER : TURN_PEER_TO_CLIENT;
+  const bool stream = world.chance(5);
+  for (auto packets = world.between(1, 6); packets != 0; --packets) {
+    const std::uint64_t octets = stream            ? world.below(16'384) + 1
+                                 : world.chance(3) ? world.below(1'472) + 1
+                                                   : 1'200;
+    if (!relay_packet(allocation, direction, octets, stream)) break;
+  }
+}
+
+void Process::open_allocation() {
+  if (allocations_.size() >= allocations_max) return;
+  World& world = place_.world;
+  const std::size_t quota = world.below(quotas);
+  plugin::Account* account = account_for(quota, "");
+  plugin::Account* client = nullptr;
+  if (quota == 0)
+    client = account_for(quota, std::string(1, static_cast<char>('a' + world.below(clients))));
+  if (account == nullptr || (quota == 0 && client == nullptr)) return;
+  std::vector<plugin::Account*> cold;
+  for (plugin::Account* owner : {account, client})
+    if (owner != nullptr && !owner->ready.load() && !refuses(owner)) cold.push_back(owner);
+  if (!cold.empty()) return settler_.exchange(cold, plugin::Settler::Ask::at_least);
+  plugin::AllocationSlot* slot = table_.take_allocation();
+  if (slot == nullptr) return;
+  slot->account = account->slot;
+  slot->id = ++ids_;
+  if (!plugin::admit(table_, *slot, *account, client)) return;
+  allocations_.push_back({&slot->meter, ids_, false});
+}
+
+void Process::close(std::size_t at) {
+  turn_allocation_closed closed{};
+  closed.size = sizeof closed;
+  closed.reason = TURN_CLOSE_EXPIRED;
+  closed.allocation.meter = allocations_[at].meter;
+  side_.allocation_closed(closed);
+  allocations_[at] = allocations_.back();
+  allocations_.pop_back();
+}
+
+void Process::close_allocation() {
+  if (!allocations_.empty()) close(place_.world.below(allocations_.size()));
+}
+
+void Process::close_all() {
+  while (!allocations_.empty()) close(0);
+}
+
+void Process::close_cancelled() {
+  for (std::size_t i = allocations_.size(); i-- != 0;)
+    if (allocations_[i].cancelled) close(i);
+}
+
+}  // namespace simulation
