@@ -67,6 +67,12 @@ void stop() noexcept {
   guarded_void("stop", [] { instance->broker.stop(); });
 }
 
+// True, when it cannot be said: a server that cannot be stopped is worse than one that stops too soon.
+bool stop_wanted() noexcept {
+  return guarded(instance->host, "stop_wanted", true,
+                 [] { return instance->broker.stop_wanted(); });
+}
+
 void reload() noexcept {
   guarded_void("reload", [] { instance->broker.request_reload(); });
 }
@@ -126,6 +132,7 @@ constexpr turn_plugin make_table() {
   table.allocation_created = allocation_created;
   table.allocation_closed = allocation_closed;
   table.credit_wanted = credit_wanted;
+  table.stop_wanted = stop_wanted;
   return table;
 }
 

@@ -42,6 +42,8 @@ class Host {
     return table_->complete_allocation(request_id, verdict, &answer);
   }
 
+  [[nodiscard]] turn_service_result stop_server() const { return table_->stop_server(); }
+
  private:
   const turn_host* table_;
 };

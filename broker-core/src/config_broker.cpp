@@ -34,6 +34,16 @@ Result<std::int64_t> parse_ttl(std::string_view text) {
   return with_allowed(Error{quoted(text) + " is out of range"}, allowed);
 }
 
+constexpr std::string_view drain_time_allowed = "a duration such as \"10m\", from 0s to 24h";
+
+Result<std::int64_t> parse_drain_time(std::string_view text) {
+  if (text == "0s" || text == "0") return std::int64_t{0};
+  auto time_s = parse_duration_s(text);
+  if (!time_s) return with_allowed(time_s.error(), drain_time_allowed);
+  if (time_s.value() <= drain_time_s_max) return time_s;
+  return with_allowed(Error{quoted(text) + " is out of range"}, drain_time_allowed);
+}
+
 Result<Octets> parse_rotate_size(std::string_view text) {
   constexpr std::string_view allowed = "a size such as \"64 MB\", from 4 kB to 1 TB";
   auto size = parse_octets(text);
@@ -71,10 +81,10 @@ void check_paths(const ConfigTable& table, const Config& config) {
 }
 
 std::optional<ConfigTable> broker_table(const ConfigTable& root) {
-  return root.table("broker",
-                    {"realm", "default_csp", "secret", "secrets", "secret_file", "secrets_files",
-                     "strict_expiry", "credential_ttl", "state_dir", "control_socket", "include",
-                     "store", "records", "limits", "http", "thresholds", "geoip_database"});
+  return root.table(
+      "broker", {"realm", "default_csp", "secret", "secrets", "secret_file", "secrets_files",
+                 "strict_expiry", "credential_ttl", "drain_time", "state_dir", "control_socket",
+                 "include", "store", "records", "limits", "http", "thresholds", "geoip_database"});
 }
 
 }  // namespace
@@ -91,6 +101,7 @@ void read_broker(const ConfigTable& root, Config& config) {
   table->boolean("strict_expiry", config.strict_expiry);
   table->parsed("credential_ttl", "a duration such as \"1h\", from 60s to 365d", parse_ttl,
                 config.credential_ttl_s);
+  table->parsed("drain_time", drain_time_allowed, parse_drain_time, config.drain_time_s);
   if (const auto path = table->text("state_dir", path_allowed, path_octets_max))
     config.state_dir = beside(root.file(), *path);
   read_path(*table, "control_socket", config.control_socket);

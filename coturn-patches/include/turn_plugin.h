@@ -299,6 +299,10 @@ struct turn_plugin {
 
 	enum turn_credit_verdict (*credit_wanted)(const struct turn_credit_request *in,
 						  struct turn_credit_answer *out);
+
+	/* [main] The first SIGTERM or SIGINT. True: the server stops now. False: it goes on until the plugin calls
+	 * stop_server. A second signal stops it at once, without asking. NULL: the first one does. */
+	bool (*stop_wanted)(void);
 };
 
 /* ---- the host's table ------------------------------------------------------------------------------ */
@@ -331,6 +335,10 @@ struct turn_host {
 							const struct turn_credential_answer *answer);
 	enum turn_service_result (*complete_allocation)(uint64_t request_id, enum turn_verdict verdict,
 							const struct turn_allocation_answer *answer);
+
+	/* [any] Stop the server, as a signal does: all allocations are closed, then relay_thread_stop, then stop.
+	 * Asynchronous; once is enough. */
+	enum turn_service_result (*stop_server)(void);
 };
 
 #define TURN_PENDING_SECONDS_MAX 10

@@ -56,6 +56,7 @@ const std::vector<AdminRoute>& admin_route_list() {
       {"POST", "/v1/admin/credentials", post_credentials},
       {"POST", "/v1/admin/revoke", post_revoke},
       {"POST", "/v1/admin/reload", post_reload},
+      {"POST", "/v1/admin/drain", post_drain},
       {"GET", "/v1/admin/status", get_status},
   };
   return list;

@@ -26,6 +26,7 @@ RelayStatus self_of(const Standing& standing, const Fleet& fleet) {
   self.capacity = config.capacity;
   self.healthy = standing.unhealthy.empty();
   self.reason = standing.unhealthy;
+  self.draining = standing.draining;
   // Whether it is full, the standing says.
   if (broker::is_full(self)) self.allocations = *self.allocations_max - 1;
   return self;

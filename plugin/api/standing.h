@@ -49,6 +49,7 @@ struct Standing {
   std::shared_ptr<const GeoLookup> geo;
   /// Why this relay would admit nobody now (its ledger fails, it is full); empty: it does.
   std::string unhealthy;
+  bool draining = false;  ///< its calls go on, new ones go elsewhere
 
   [[nodiscard]] const AccountStanding* account(std::string_view csp,
                                                broker::MediaType media) const {

@@ -156,6 +156,7 @@ BrokerStatus Broker::status() {
   const std::string kind = config_->store.redis ? "redis" : "sqlite";
   status.store =
       settler_->store_error().empty() ? kind + " ok" : kind + ": " + settler_->store_error();
+  status.drain = drain_status();
   return status;
 }
 

@@ -18,6 +18,7 @@
 #include "broker/config.h"
 #include "broker/config_watch.h"
 #include "broker/desk.h"
+#include "broker/drain.h"
 #include "broker/fleet_bus.h"
 #include "broker/ports/ledger_link.h"
 #include "broker/ports/ledger_store.h"
@@ -66,6 +67,9 @@ class Broker final : public Control, public BrokerDesk {
   [[nodiscard]] SnapshotStore& snapshots() { return snapshots_; }
   /// [any] Reload the configuration soon.
   void request_reload();
+  /// [any] The server was told to stop. True: now. False: calls may run out first, and then the host
+  /// is asked to stop.
+  [[nodiscard]] bool stop_wanted();
   /// [any] How the accounts stand; never null once start() has returned.
   [[nodiscard]] const StandingBoard& board() const { return board_; }
   /// The relays that clients may get: get() any, all else on the broker thread.
@@ -92,6 +96,8 @@ class Broker final : public Control, public BrokerDesk {
                                                      const std::string& csp) override;
   [[nodiscard]] broker::Status reload() override;
   [[nodiscard]] BrokerStatus status() override;
+  [[nodiscard]] broker::Result<DrainStatus> drain(const DrainRequest& request) override;
+  [[nodiscard]] broker::Result<DrainStatus> undrain() override;
 
  private:
   // start.cpp
@@ -167,6 +173,14 @@ class Broker final : public Control, public BrokerDesk {
   // answer.cpp
   void take_revocations();
 
+  // draining.cpp
+  void drain_by_signal();
+  /// An error when it is too late to change anything.
+  [[nodiscard]] broker::Status check_drain() const;
+  [[nodiscard]] DrainStatus drain_status() const;
+  void tell_drain();
+  void look_at_drain();
+
   [[nodiscard]] broker::UnixSeconds now_s() const { return clock_.unix_ms() / 1000; }
   [[nodiscard]] const broker::Quota* quota_of(const broker::AccountKey& key) const;
 
@@ -206,6 +220,9 @@ class Broker final : public Control, public BrokerDesk {
   std::uint64_t told_shape_ = 0;  ///< standing_shape() of what was published last
   std::int64_t next_standing_ms_ = 0;
   std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
+  Drain drain_;
+  std::uint64_t drain_version_ = 0;  ///< of the snapshot that told relay threads of it
+  bool stop_told_ = false;           ///< the host has been asked to stop
 
   http::EventBaseHandle base_;
   std::unique_ptr<redis::Client> redis_;       ///< of a ledger in Redis; before link_ may be called
@@ -222,6 +239,7 @@ class Broker final : public Control, public BrokerDesk {
   std::thread thread_;
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> reload_asked_{false};
+  std::atomic<bool> drain_asked_{false};  ///< by a signal
   std::int64_t next_second_ms_ = 0;
 };
 

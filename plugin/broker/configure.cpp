@@ -118,6 +118,7 @@ void Broker::publish() {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->config = config_;
   snapshot->revocations = revocations_;
+  snapshot->draining = drain_.active();
   for (const auto& [id, csp] : config_->csps)
     for (const auto& [media, quota] : csp.quotas)
       snapshot->accounts[id][static_cast<std::size_t>(media)] = account_for(id, media, quota, "");

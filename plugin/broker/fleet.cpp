@@ -60,8 +60,13 @@ void Broker::tell_fleet() {
   self.dropped_packets_per_s = load.dropped_packets_per_s;
   self.reason = unhealthy();
   self.healthy = self.reason.empty();
+  self.draining = drain_.active();
   self.heartbeat_ms = std::max(clock_.unix_ms(), fleet_.get()->self.heartbeat_ms + 1);
-  if (registry_ != nullptr) registry_->look(self);
+  if (registry_ != nullptr) {
+    // Others are not to send clients here until the next beat would tell them.
+    if (self.draining != fleet_.get()->self.draining) registry_->beat(self);
+    registry_->look(self);
+  }
   fleet_.tell_self(std::move(self));
 }
 

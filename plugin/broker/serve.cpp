@@ -28,6 +28,7 @@ void Broker::on_wake() {
   }
   if (reload_asked_.exchange(false)) [[maybe_unused]]
     const auto reported = reload();
+  if (drain_asked_.exchange(false)) drain_by_signal();
   serve_admissions();
   serve_credit();
   for (const auto& work : desk_.take()) work(*this);
@@ -49,6 +50,7 @@ void Broker::on_tick() {
   }
   check_validity();
   cut_refusing();
+  look_at_drain();
   tell_standing();
 }
 
@@ -121,7 +123,7 @@ void Broker::serve_admissions() {
   };
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto& request = requests[i];
-    const bool waits = undecided(request.account) || undecided(clients[i]);
+    const bool waits = !drain_.active() && (undecided(request.account) || undecided(clients[i]));
     if (!waits || waiting_.size() >= waiting_max)
       complete(request, clients[i]);
     else if (clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000)
@@ -135,7 +137,7 @@ void Broker::complete(const AdmissionRequest& request, Account* client) {
   turn_allocation_answer answer{};
   answer.size = sizeof answer;
   AllocationSlot& slot = *request.slot;
-  if (request.client_account && client == nullptr) {
+  if (drain_.active() || (request.client_account && client == nullptr)) {
     table_->put_back(slot);
     answer.error_code = stun_insufficient_capacity;
     host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);

@@ -40,6 +40,7 @@ std::uint64_t Broker::standing_shape() const {
   digest.add(reinterpret_cast<std::uintptr_t>(revocations_.get()));
   digest.add(reinterpret_cast<std::uintptr_t>(geo_.get().get()));
   digest.add(std::hash<std::string>{}(unhealthy()));
+  digest.add(drain_.active() ? 1 : 0);
   book_->for_each([&](const Account& account) {
     if (account.stage.load() == Stage::over) return;
     digest.add(account.slot);
@@ -63,6 +64,7 @@ void Broker::publish_standing() {
   standing->revocations = revocations_;
   standing->geo = geo_.get();
   standing->unhealthy = unhealthy();
+  standing->draining = drain_.active();
   bool relaying = false;
   book_->for_each([&](const Account& account) {
     const auto& key = account.key;

@@ -55,6 +55,14 @@ std::optional<std::int64_t> BodyFields::integer(std::string_view name, std::int6
   return std::nullopt;
 }
 
+std::optional<bool> BodyFields::boolean(std::string_view name) {
+  const auto value = take(name);
+  if (!value) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  fail(name, "must be true or false");
+  return std::nullopt;
+}
+
 broker::Status BodyFields::finish() const {
   if (!error_.empty()) return broker::Error{error_};
   if (!left_.empty())

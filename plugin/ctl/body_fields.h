@@ -25,6 +25,7 @@ class BodyFields {
   /// A whole number from `least` to `most`.
   [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name, std::int64_t least,
                                                     std::int64_t most);
+  [[nodiscard]] std::optional<bool> boolean(std::string_view name);
   [[nodiscard]] broker::Status finish() const;
 
  private:

@@ -41,6 +41,19 @@ struct AllocationStatus {
   broker::UsedTotals used;
 };
 
+/// What `turnbrokerctl drain` asks for: the calls there are go on, and there are no new ones.
+struct DrainRequest {
+  std::int64_t deadline_s = 0;  ///< from now, what is left then is ended; 0: however long it takes
+  bool stay = false;            ///< else the server stops when the last allocation has ended
+};
+
+struct DrainStatus {
+  bool draining = false;
+  bool stay = false;
+  broker::UnixSeconds until_s = 0;  ///< at most; 0: however long it takes
+  std::uint64_t allocations = 0;    ///< that are left
+};
+
 struct BrokerStatus {
   std::string version;
   std::string relay_id;
@@ -55,6 +68,7 @@ struct BrokerStatus {
   std::uint64_t accounts = 0;
   std::uint64_t records_written = 0;
   std::string store;  ///< "sqlite ok", "sqlite: disk I/O error"
+  DrainStatus drain{};
 };
 
 /// Whose allocations to end.
@@ -84,6 +98,10 @@ class Control {
                                                              const std::string& csp) = 0;
   [[nodiscard]] virtual broker::Status reload() = 0;
   [[nodiscard]] virtual BrokerStatus status() = 0;
+  /// Takes the place of what was asked before. An error when the server has been told to stop.
+  [[nodiscard]] virtual broker::Result<DrainStatus> drain(const DrainRequest& request) = 0;
+  /// Takes clients again. An error when it does not drain, or has been told to stop.
+  [[nodiscard]] virtual broker::Result<DrainStatus> undrain() = 0;
 };
 
 }  // namespace plugin

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/config.h"
 #include "ctl/body_fields.h"
 #include "ctl/status_json.h"
 #include "http/query.h"
@@ -102,6 +103,21 @@ Response post_reload(Control& control, const Request& request) {
   return json_response({{"reloaded", true}, {"restart_needed", control.status().restart_needed}});
 }
 
+Response post_drain(Control& control, const Request& request) {
+  auto fields = BodyFields::parse(request);
+  if (!fields) return bad_request(fields.error());
+  const auto deadline_s = fields.value().integer("deadline", 1, broker::drain_time_s_max);
+  const auto stay = fields.value().boolean("stay");
+  const bool cancel = fields.value().boolean("cancel").value_or(false);
+  if (const auto read = fields.value().finish(); !read) return bad_request(read.error());
+  if (cancel && (deadline_s || stay))
+    return problem(400, "what is cancelled has neither a deadline nor a stay");
+  const auto drain =
+      cancel ? control.undrain()
+             : control.drain({.deadline_s = deadline_s.value_or(0), .stay = stay.value_or(false)});
+  return drain ? json_response(drain_json(drain.value())) : problem(422, drain.error().message);
+}
+
 Response get_status(Control& control, const Request& request) {
   if (const auto query = http::parse_query(request.query, {}); !query)
     return bad_request(query.error());
@@ -121,6 +137,7 @@ http::Router admin_routes(Control& control) {
   add("POST", "credentials", post_credentials);
   add("POST", "revoke", post_revoke);
   add("POST", "reload", post_reload);
+  add("POST", "drain", post_drain);
   add("GET", "status", get_status);
   return router;
 }

@@ -6,6 +6,7 @@
 //   POST /v1/admin/credentials               {"csp", "media", "client", "ttl"?}, ttl in seconds
 //   POST /v1/admin/revoke                    {"client_id"} or {"csp"}
 //   POST /v1/admin/reload                    no body
+//   POST /v1/admin/drain                     {"deadline"?, "stay"?} or {"cancel": true}, deadline in seconds
 //   GET  /v1/admin/status
 //
 // Answers: ctl/status_json.h. Errors: problem documents; 400 for a malformed request (a POST has no
@@ -27,6 +28,7 @@ namespace plugin {
 [[nodiscard]] http::Response post_credentials(Control& control, const http::Request& request);
 [[nodiscard]] http::Response post_revoke(Control& control, const http::Request& request);
 [[nodiscard]] http::Response post_reload(Control& control, const http::Request& request);
+[[nodiscard]] http::Response post_drain(Control& control, const http::Request& request);
 [[nodiscard]] http::Response get_status(Control& control, const http::Request& request);
 
 /// All of them. `control` is borrowed and outlives the router.

@@ -76,7 +76,15 @@ Json credentials_json(const broker::IssuedCredentials& credentials) {
           {"client_id", credentials.client_id}};
 }
 
+Json drain_json(const DrainStatus& drain) {
+  return {{"draining", drain.draining},
+          {"stay", drain.stay},
+          {"until", time_or_null(drain.until_s)},
+          {"allocations", drain.allocations}};
+}
+
 Json status_json(const BrokerStatus& status) {
+  const Json drain{{"stay", status.drain.stay}, {"until", time_or_null(status.drain.until_s)}};
   return {{"version", status.version},
           {"relay", status.relay_id},
           {"incarnation", status.incarnation},
@@ -89,7 +97,8 @@ Json status_json(const BrokerStatus& status) {
           {"allocations_max", status.allocations_max},
           {"accounts", status.accounts},
           {"records_written", status.records_written},
-          {"store", status.store}};
+          {"store", status.store},
+          {"drain", status.drain.draining ? drain : Json(nullptr)}};
 }
 
 }  // namespace plugin

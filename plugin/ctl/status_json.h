@@ -13,9 +13,10 @@
 //   credentials   {username, password, ttl, uris: [], client_id}
 //   revoke        {"revoked": WHO, "cut": N}
 //   reload        {"reloaded": true, "restart_needed": []}
+//   drain         {draining, stay, until|null, allocations}
 //   status        {version, relay, incarnation, started, config_file, config_loaded,
 //                  config_error|null, restart_needed: [], allocations, allocations_max, accounts,
-//                  records_written, store}
+//                  records_written, store, drain: {stay, until|null}|null}
 //
 // A list with more than list_rows_max rows ends there and gains "truncated": true, "total": N.
 //
@@ -35,6 +36,7 @@ inline constexpr std::size_t list_rows_max = 5'000;
 [[nodiscard]] http::Json usage_json(std::span<const AccountStatus> accounts);
 [[nodiscard]] http::Json allocations_json(std::span<const AllocationStatus> allocations);
 [[nodiscard]] http::Json credentials_json(const broker::IssuedCredentials& credentials);
+[[nodiscard]] http::Json drain_json(const DrainStatus& drain);
 [[nodiscard]] http::Json status_json(const BrokerStatus& status);
 
 }  // namespace plugin

@@ -102,6 +102,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
     host_.warning("allocation of user {} refused: revoked", broker::for_log(username));
     return reject(stun_unauthorized);
   }
+  if (now.draining) return reject(stun_insufficient_capacity);
 
   const auto csp = now.accounts.find(holder.csp);
   Account* account =

@@ -43,6 +43,7 @@ struct Snapshot {
   std::shared_ptr<const Revocations> revocations;
   /// The current period's account of each (CSP, media type); nullptr where there is no quota.
   std::unordered_map<std::string, std::array<Account*, 3>, StringHash, std::equal_to<>> accounts;
+  bool draining = false;  ///< live allocations go on, there are no new ones
 };
 
 inline constexpr std::uint32_t relay_threads_max = 256;

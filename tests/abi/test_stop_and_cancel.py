@@ -7,7 +7,7 @@ from turn_client import Client, NoAnswer, Peer
 from turn_server import Server, wait_for
 
 RELEASED, CANCELLED, SHUTDOWN, EXHAUSTED = 0, 2, 3, 4
-OK, UNKNOWN_ID, INVALID = 0, 1, 2
+OK, UNKNOWN_ID, INVALID, UNAVAILABLE = 0, 1, 2, 3
 
 
 class Cancel(unittest.TestCase):
@@ -144,6 +144,101 @@ class Stop(unittest.TestCase):
     def test_without_a_plugin_sigterm_kills_as_ever(self):
         with Server(options=["-z"]) as server:
             self.assertEqual(server.stop(), -signal.SIGTERM)
+
+
+class StopWanted(unittest.TestCase):
+    def talk(self, client, peer):
+        client.send_channel(0x4000, b"to the peer")
+        self.assertEqual(peer.receive()[0], b"to the peer")
+        peer.socket.sendto(b"to the client", client.relayed)
+        self.assertEqual(client.receive_data(), b"to the client")
+
+    def ended(self, server, asked):
+        """The server has closed everything, stopped the plugin and ended well."""
+        self.assertEqual(server.wait_exit(), 0)
+        self.assertEqual({event["reason"] for event in server.events("closed")}, {SHUTDOWN})
+        self.assertEqual(len(server.events("closed")), len(server.events("created")))
+        self.assertEqual(len(server.events("stop_wanted")), asked)
+        self.assertEqual(server.events()[-1]["event"], "stop")
+
+    def test_a_plugin_that_puts_off_the_end_gets_it_when_it_asks(self):
+        for signum, threads in ((signal.SIGTERM, 2), (signal.SIGINT, 0)):
+            with self.subTest(signum=signum, threads=threads), \
+                    Server("scripted", "realm x\nstop_wanted later\n", threads=threads) as server, \
+                    Client(server.port) as client, Client(server.port, "tcp") as late, Peer() as peer:
+                client.allocate()
+                client.bind_channel(0x4000, peer.address)
+                server.process.send_signal(signum)
+                server.wait_event("stop_wanted")
+                # All goes on: what is to be refused is the plugin's matter.
+                self.talk(client, peer)
+                self.assertEqual(client.refresh(600).kind, 2)
+                self.assertEqual(late.allocate().kind, 2)
+                self.assertIsNone(server.process.poll())
+                server.command("stop")
+                self.ended(server, asked=1)
+                self.assertEqual(server.events("stop_server")[0]["result"], OK)
+
+    def test_a_second_signal_stops_at_once_and_asks_nobody(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)):
+            with self.subTest(second=second), \
+                    Server("scripted", "realm x\nstop_wanted later\n", threads=2) as server, \
+                    Client(server.port) as client:
+                client.allocate()
+                server.process.send_signal(first)
+                server.wait_event("stop_wanted")
+                server.process.send_signal(second)
+                self.ended(server, asked=1)
+
+    def test_a_plugin_that_wants_no_delay_is_stopped_by_the_first_signal(self):
+        with Server("scripted", "realm x\nstop_wanted now\n") as server, Client(server.port) as client:
+            client.allocate()
+            server.process.send_signal(signal.SIGTERM)
+            self.ended(server, asked=1)
+
+    def test_a_plugin_without_the_hook_is_stopped_by_the_first_signal(self):
+        with Server("scripted_older", "realm x\nstop_wanted later\n") as server, Client(server.port) as client:
+            client.allocate()
+            server.process.send_signal(signal.SIGTERM)
+            self.ended(server, asked=0)
+        with Server("null_callbacks", options=["-z"]) as server:
+            self.assertEqual(server.stop(), 0)
+
+    def test_a_plugin_may_ask_for_the_end_from_any_thread_and_more_than_once(self):
+        with Server("scripted", "realm x\n", threads=2) as server, Client(server.port) as client:
+            client.allocate()
+            with server.stopped():
+                server.command("stop")
+                server.command("stop")
+            self.ended(server, asked=0)
+        for threads in (0, 1):
+            with self.subTest(threads=threads), \
+                    Server("scripted", "realm x\ncreated stops\n", threads=threads) as server, \
+                    Client(server.port) as client:
+                self.assertEqual(client.allocate().kind, 2)
+                self.ended(server, asked=0)
+                self.assertEqual(server.events("stop_server")[0]["result"], OK)
+
+    def test_the_first_signal_does_not_kill_a_server_that_stops_by_itself(self):
+        def caught(server):
+            with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+                mask = next(line for line in status if line.startswith("SigCgt:"))
+            return int(mask.split()[1], 16) >> signal.SIGTERM - 1 & 1
+
+        with Server("scripted", "realm x\nstop hangs\n") as server:
+            server.command("stop")
+            server.wait_event("stopping")
+            self.assertTrue(caught(server))
+            server.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: not caught(server), "the first signal was taken")
+            self.assertIsNone(server.process.poll())
+            self.assertEqual(server.stop(), -signal.SIGTERM)
+
+    def test_a_server_that_does_not_run_yet_cannot_be_stopped(self):
+        with Server("scripted", "realm x\nstart asks_stop\n") as server, Client(server.port) as client:
+            self.assertEqual(server.events("stop_server")[0]["result"], UNAVAILABLE)
+            self.assertEqual(client.allocate().kind, 2)
+            self.assertEqual(server.stop(), 0)
 
 
 if __name__ == "__main__":

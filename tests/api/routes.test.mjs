@@ -240,6 +240,20 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     await posted("/v1/admin/revoke", { csp: "nobody" }, [422, "refused"]);
     await expect(200, "POST", "/v1/admin/reload", { headers });
     await posted("/v1/admin/reload", {}, 400);
+    const drain = "/v1/admin/drain";
+    await posted(drain, { deadline: 0 }, 400);
+    await posted(drain, { cancel: true }, [422, "refused"]);
+    await posted(drain, { stay: true });
+    await posted(drain, { deadline: 600, stay: true });
+    await expect(200, "GET", "/v1/admin/status", { headers });
+    const query = { cspID: "acme", mediaType: "data", clientName: "alice" };
+    for (const path of ["/v1/getTurnAddr", "/v1/iceServers", "/readyz"]) {
+      const asked = path === "/readyz" ? {} : { query, headers: bearer(KEY) };
+      const { text: said } = await expect([503, "no-healthy-relay"], "GET", path, asked);
+      assert.equal(JSON.parse(said).detail, "the relay is draining");
+    }
+    await posted(drain, { cancel: true });
+    await expect(200, "GET", "/readyz");
     await relay.writeCsps("[csp.acme]\n");
     await expect([422, "refused"], "POST", "/v1/admin/reload", { headers });
     await relay.writeCsps(ACME);

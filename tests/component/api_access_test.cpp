@@ -301,10 +301,11 @@ TEST_CASE("admin routes want an admin token, and the broker thread answers them"
   CHECK(issued.status == 200);
   Request reload = Api::request("POST", "/v1/admin/reload", "", bearer(admin_token));
   body(api.ask(reload));
+  body(api.post("/v1/admin/drain", R"({"stay":true})", bearer(admin_token)));
   CHECK(api.control.calls() ==
-        std::vector<std::string>{"usage acme", "allocations *",
-                                 "cut id= csp=acme client=", "status", "revoke who= csp=acme",
-                                 "credentials acme video bob 0", "reload", "status"});
+        std::vector<std::string>{"usage acme", "allocations *", "cut id= csp=acme client=",
+                                 "status", "revoke who= csp=acme", "credentials acme video bob 0",
+                                 "reload", "status", "drain 0 stay"});
 
   // What is wrong has one of this API's types.
   problem(api.get("/v1/admin/usage", "x=y", bearer(admin_token)), "bad-parameter", 400);

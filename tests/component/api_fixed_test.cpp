@@ -17,6 +17,10 @@ TEST_CASE("healthz says that the process serves, readyz whether it would admit a
   CHECK(problem(refused, "no-healthy-relay", 503).at("detail") ==
         "the relay's ledger does not answer");
   CHECK(header(refused, "Retry-After") == "5");
+  api.standing.draining = true;
+  api.publish();
+  CHECK(problem(api.get("/readyz", ""), "no-healthy-relay", 503).at("detail") ==
+        "the relay is draining");
 }
 
 TEST_CASE("every problem type has a page where its type points to", "[api]") {
@@ -111,6 +115,7 @@ TEST_CASE("the OpenAPI document names every route that is served", "[api]") {
                                  "/v1/admin/credentials",
                                  "/v1/admin/revoke",
                                  "/v1/admin/reload",
+                                 "/v1/admin/drain",
                                  "/v1/admin/status",
                                  "/healthz",
                                  "/readyz",

@@ -148,6 +148,20 @@ TEST_CASE("credentials are for the relay of the client id while it takes clients
   }
 }
 
+TEST_CASE("a relay that drains sends clients to others, and keeps those it has", "[api][fleet]") {
+  FleetApi api;
+  const std::string client_id = addr(api, "&latitude=50&longitude=8").at("clientID");
+  api.standing.draining = true;
+  api.publish();
+  for (int i = 0; i < 50; ++i) CHECK(addr(api).at("relay") != "relay-1");
+  for (auto& status : api.others) status.draining = true;
+  api.tell();
+  const Response refused = api.get("/v1/getTurnAddr", alice, bearer(acme_key));
+  CHECK(problem(refused, "no-healthy-relay", 503).at("detail") ==
+        "none of 3 relays takes clients now: 3 x the relay is draining");
+  body(api.get("/v1/getTurnCredentials", "clientID=" + client_id));
+}
+
 TEST_CASE("an unhealthy relay sends clients to healthy ones", "[api][fleet]") {
   FleetApi api;
   api.standing.unhealthy = "the relay's ledger does not answer";

@@ -284,6 +284,25 @@ TEST_CASE("revoke, reload and status") {
         "store           sqlite ok\n");
 }
 
+TEST_CASE("drain says what is left, how long it may take and what comes then") {
+  Broker broker;
+  broker.control.state.drain = {.draining = true, .stay = true, .until_s = 0, .allocations = 3};
+  CHECK(broker.ask({"drain"}).out ==
+        "draining, 3 allocations left: until the last allocation has ended, then the server "
+        "stops\n");
+  CHECK(broker.ask({"drain", "--deadline", "10m", "--stay"}).out ==
+        "draining, 3 allocations left: until 2026-09-21T14:23:20Z at the latest, then the server "
+        "stays\n");
+  CHECK(broker.ask({"drain", "--cancel"}).out == "clients are taken again\n");
+  CHECK(Json::parse(broker.ask({"--json", "drain", "--stay"}).out).at("stay") == true);
+  CHECK(broker.control.calls() ==
+        std::vector<std::string>{"drain 0", "drain 600 stay", "undrain", "drain 0 stay"});
+  CHECK_THAT(broker.ask({"status"}).out,
+             Contains("draining        until the last allocation has ended, then the server "
+                      "stays\n"));
+  CHECK(broker.ask({"drain", "--deadline", "25h"}).exit_code == 1);
+}
+
 TEST_CASE("what the broker refuses is one line on stderr and exit code 1") {
   Broker broker;
   broker.control.error = "no allocation has the id\n\x1b[31m9-1";
@@ -366,6 +385,10 @@ TEST_CASE("a wrong command line is exit code 2, help is 0") {
       {"credentials", "--csp", "a", "--media", "fax", "--client", "b"},
       {"credentials", "--csp", "a", "--media", "data", "--client", "b", "--ttl", "soon"},
       {"credentials", "--csp", "a", "--media", "data", "--client", "b\xff"},
+      {"drain", "--deadline", "soon"},
+      {"drain", "--deadline", "0s"},
+      {"drain", "--cancel", "--stay"},
+      {"drain", "--cancel", "--deadline", "1m"},
       {"check-config"},
       {"--timeout", "x", "status"},
       {"--socket", "a", "--config", "b", "status"},

@@ -104,6 +104,20 @@ class FakeControl : public plugin::Control {
     if (!error.empty()) return broker::Error{error};
     return broker::Nothing{};
   }
+  broker::Result<plugin::DrainStatus> drain(const plugin::DrainRequest& request) override {
+    note("drain " + std::to_string(request.deadline_s) + (request.stay ? " stay" : ""));
+    if (!error.empty()) return broker::Error{error};
+    return plugin::DrainStatus{
+        .draining = true,
+        .stay = request.stay,
+        .until_s = request.deadline_s == 0 ? 0 : 1'790'000'000 + request.deadline_s,
+        .allocations = 3};
+  }
+  broker::Result<plugin::DrainStatus> undrain() override {
+    note("undrain");
+    if (!error.empty()) return broker::Error{error};
+    return plugin::DrainStatus{};
+  }
   plugin::BrokerStatus status() override {
     note("status");
     return state;

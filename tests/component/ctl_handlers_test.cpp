@@ -79,7 +79,7 @@ TEST_CASE("the usage of a CSP that is not there is a 404") {
 
 TEST_CASE("a POST that has a query is refused before it does anything") {
   FakeControl control;
-  for (const char* path : {"cut", "credentials", "revoke", "reload"}) {
+  for (const char* path : {"cut", "credentials", "revoke", "reload", "drain"}) {
     CAPTURE(path);
     const bool reload = std::string_view(path) == "reload";
     Request request = post(path, reload ? "" : R"({"csp":"a"})");
@@ -223,7 +223,28 @@ TEST_CASE("status tells all that is known") {
         R"({"version":"0.1.0","relay":"r1","incarnation":"00ff","started":"2026-09-21T14:13:20Z",)"
         R"("config_file":"/etc/turnbroker.toml","config_loaded":"2026-09-21T14:14:20Z",)"
         R"("config_error":null,"restart_needed":[],"allocations":3,"allocations_max":65536,)"
-        R"("accounts":4,"records_written":5,"store":"sqlite ok"})");
+        R"("accounts":4,"records_written":5,"store":"sqlite ok","drain":null})");
+  control.state.drain = {
+      .draining = true, .stay = false, .until_s = 1'790'000'000, .allocations = 3};
+  CHECK(Json::parse(answer(control, get("status")).body).at("drain") ==
+        Json{{"stay", false}, {"until", "2026-09-21T14:13:20Z"}});
+}
+
+TEST_CASE("a drain may have a deadline and a stay, or is cancelled") {
+  FakeControl control;
+  CHECK(answer(control, post("drain", "{}")).body ==
+        R"({"draining":true,"stay":false,"until":null,"allocations":3})");
+  CHECK(answer(control, post("drain", R"({"deadline":600,"stay":true})")).body ==
+        R"({"draining":true,"stay":true,"until":"2026-09-21T14:23:20Z","allocations":3})");
+  CHECK(answer(control, post("drain", R"({"cancel":false})")).status == 200);
+  CHECK(answer(control, post("drain", R"({"cancel":true})")).body ==
+        R"({"draining":false,"stay":false,"until":null,"allocations":0})");
+  CHECK(control.calls() ==
+        std::vector<std::string>{"drain 0", "drain 600 stay", "drain 0", "undrain"});
+  control.error = "the server is stopping";
+  const Response refused = answer(control, post("drain", R"({"cancel":true})"));
+  CHECK(refused.status == 422);
+  CHECK(detail(refused) == control.error);
 }
 
 TEST_CASE("malformed requests are 400 with the reason and reach no broker") {
@@ -265,6 +286,16 @@ TEST_CASE("malformed requests are 400 with the reason and reach no broker") {
       {post("credentials", R"({"csp":"a","media":"video"})"), "\"client\" is missing"},
       {post("credentials", R"({"csp":"a","media":"fax","client":"b"})"),
        "\"media\" is \"fax\"; allowed: audio, video, data"},
+      {post("drain", ""), "the body is not valid JSON in UTF-8"},
+      {post("drain", R"({"deadline":0})"), "\"deadline\" must be a whole number from 1 to 86400"},
+      {post("drain", R"({"deadline":"1h"})"),
+       "\"deadline\" must be a whole number from 1 to 86400"},
+      {post("drain", R"({"stay":1})"), "\"stay\" must be true or false"},
+      {post("drain", R"({"cancel":"yes"})"), "\"cancel\" must be true or false"},
+      {post("drain", R"({"cancel":true,"stay":false})"),
+       "what is cancelled has neither a deadline nor a stay"},
+      {post("drain", R"({"cancel":true,"deadline":1})"),
+       "what is cancelled has neither a deadline nor a stay"},
       {post("credentials", R"({"csp":"a","media":"data","client":"b","ttl":0})"),
        "\"ttl\" must be a whole number from 1 to 31536000"},
       {post("credentials", R"({"csp":"a","media":"data","client":"b","ttl":1.5})"),

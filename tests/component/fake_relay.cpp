@@ -42,6 +42,12 @@ FakeHost::FakeHost() {
     the_host->answered_.notify_all();
     return TURN_SERVICE_OK;
   };
+  table_.stop_server = [] {
+    const std::lock_guard lock(the_host->mutex_);
+    if (the_host->stop_refused_) return TURN_SERVICE_UNAVAILABLE;
+    the_host->stop_asked_ = true;
+    return TURN_SERVICE_OK;
+  };
 }
 
 FakeHost::~FakeHost() { the_host = nullptr; }
@@ -64,6 +70,16 @@ std::optional<FakeHost::Answer> FakeHost::wait_for_answer(std::uint64_t request_
                           [&] { return answers_.contains(request_id); }))
     return std::nullopt;
   return answers_.at(request_id);
+}
+
+bool FakeHost::stop_asked() const {
+  const std::lock_guard lock(mutex_);
+  return stop_asked_;
+}
+
+void FakeHost::refuse_stop(bool refused) {
+  const std::lock_guard lock(mutex_);
+  stop_refused_ = refused;
 }
 
 int FakeRelay::allocate(const std::string& username, const std::string& password,

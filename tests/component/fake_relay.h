@@ -52,6 +52,10 @@ class FakeHost {
   /// Reasons of cancel_allocation, by allocation id; the first one counts.
   [[nodiscard]] std::optional<turn_close_reason> cancelled(std::uint64_t allocation_id) const;
   [[nodiscard]] std::optional<Answer> wait_for_answer(std::uint64_t request_id);
+  /// Whether stop_server was called.
+  [[nodiscard]] bool stop_asked() const;
+  /// From now on stop_server says that the server does not run yet.
+  void refuse_stop(bool refused);
 
  private:
   mutable std::mutex mutex_;
@@ -59,6 +63,8 @@ class FakeHost {
   std::string log_;
   std::map<std::uint64_t, turn_close_reason> cancelled_;
   std::map<std::uint64_t, Answer> answers_;
+  bool stop_asked_ = false;
+  bool stop_refused_ = false;
   turn_host table_{};
 };
 

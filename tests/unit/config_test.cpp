@@ -24,6 +24,7 @@ secret_file = "secrets/broker"
 secrets_files = ["/run/secrets/broker-a", "secrets/broker-b"]
 strict_expiry = true
 credential_ttl = "2h"
+drain_time = "10m"
 state_dir = "state"
 control_socket = "/run/turnbroker.sock"
 include = ["csp.d/*.toml", "/usr/share/turnbroker/extra.toml"]
@@ -101,6 +102,7 @@ TEST_CASE("a configuration of empty tables has the documented defaults") {
     CHECK(config == expected);
     CHECK(config.state_dir == "/var/lib/turnbroker");
     CHECK(config.credential_ttl_s == 3600);
+    CHECK(config.drain_time_s == 0);
     CHECK(config.limits.allocations_max == 65'536);
     CHECK(config.records.rotate_size.count == 64'000'000);
     CHECK(config.relay.id == "relay");
@@ -114,6 +116,7 @@ TEST_CASE("every key of a full configuration arrives") {
   CHECK(config.default_csp == "acme");
   CHECK(config.strict_expiry);
   CHECK(config.credential_ttl_s == 7'200);
+  CHECK(config.drain_time_s == 600);
   CHECK(config.state_dir == "etc/state");
   CHECK(config.control_socket == "/run/turnbroker.sock");
   CHECK(config.store.path == "ledger.db");
@@ -205,6 +208,7 @@ TEST_CASE("equal texts give equal configurations, and every change shows") {
       {"volume = \"500 GB\"", "volume = \"501 GB\""},
       {"acme-secret-number-1", "acme-secret-number-9"},
       {"strict_expiry = true", "strict_expiry = false"},
+      {"drain_time = \"10m\"", "drain_time = \"0s\""},
       {"allocations = 40", "allocations = 41"},
       {"rate = \"2.5 Mbit/s\"", ""},
       {"name = \"ACME Inc. 🛰\"", ""},
@@ -229,6 +233,7 @@ TEST_CASE("what needs a restart is named, and only that") {
   wanted.default_csp = "acme";
   wanted.strict_expiry = true;
   wanted.credential_ttl_s = 60;
+  wanted.drain_time_s = 60;
   wanted.records.path = "other.jsonl";
   wanted.relay.urls = {"turn:relay.example.org"};
   wanted.csps["acme"].id = "acme";
@@ -254,6 +259,15 @@ TEST_CASE("paths of the broker's own files are below the state directory") {
   CHECK(broker::state_path(config, "/run/x.sock") == "/run/x.sock");
   config.state_dir = "state";
   CHECK(broker::state_path(config, "a/b") == "state/a/b");
+}
+
+TEST_CASE("a time to drain may be none, and no more than a day") {
+  for (const auto& [text, time_s] : std::vector<std::pair<std::string, std::int64_t>>{
+           {"0s", 0}, {"0", 0}, {"90s", 90}, {"24h", broker::drain_time_s_max}}) {
+    CAPTURE(text);
+    CHECK(must_load({{"turnbroker.toml", "[broker]\ndrain_time = \"" + text + "\"\n"}})
+              .drain_time_s == time_s);
+  }
 }
 
 TEST_CASE("a CSP needs a secret only if nobody could use it otherwise") {

@@ -13,6 +13,8 @@
 //   secrets_files     secrets_files, the newest first. A file has one secret per line that is not empty
 //   strict_expiry     true: a credential's expiry ends its allocations
 //   credential_ttl    of issued credentials, "60s" .. "365d"
+//   drain_time        "0s" .. "24h": how long SIGTERM and SIGINT let calls run out before the server stops.
+//                     Nobody is let in meanwhile; what is left then is ended
 //   state_dir         where the broker keeps its files
 //   control_socket    Unix socket for turnbrokerctl, below state_dir; at most 107 octets in all
 //   geoip_database    MMDB file (MaxMind's format) that says where an address is, for CSPs whose
@@ -119,6 +121,7 @@ inline constexpr std::size_t include_files_max = 4096;
 inline constexpr std::size_t relay_urls_max = 32;
 inline constexpr std::uint32_t quota_allocations_max = 1'048'576;
 inline constexpr std::size_t thresholds_max = 16;
+inline constexpr std::int64_t drain_time_s_max = 86'400;
 inline constexpr std::size_t listen_addresses_max = 16;  ///< of [broker.http], each of two kinds
 inline constexpr std::size_t trusted_proxies_max = 64;
 inline constexpr std::size_t redis_urls_max = 16;
@@ -260,6 +263,7 @@ struct Config {
   std::vector<Secret> secrets;           ///< newest first; signs client ids
   bool strict_expiry = false;            ///< a credential's expiry ends its allocations
   std::int64_t credential_ttl_s = 3600;  ///< of issued credentials, 60 .. 31'536'000
+  std::int64_t drain_time_s = 0;         ///< after a signal, 0 .. drain_time_s_max; 0: at once
   std::string state_dir = "/var/lib/turnbroker";
   std::string control_socket = "control.sock";  ///< relative to state_dir
   std::string geoip_database;                   ///< MMDB file; empty: none

@@ -13,8 +13,10 @@ using http::Json;
 
 /// Where the parser puts what it finds; one set for all commands, of which only one is used.
 struct Arguments {
-  std::string csp, client, media, id, who, file, ttl, timeout;
+  std::string csp, client, media, id, who, file, ttl, timeout, deadline;
   bool clients = false;
+  bool stay = false;
+  bool cancel = false;
 };
 
 HttpCall get(const std::string& name,
@@ -77,6 +79,12 @@ class Parser {
     auto* who = revoke_->add_option("WHO", in_.who,
                                     "A client id, or <csp>/<media>/<client>, or a username");
     revoke_->add_option("--csp", in_.csp, "All credentials of this CSP")->excludes(who);
+    auto* deadline = drain_->add_option(
+        "--deadline", in_.deadline, "How long at most: 90s, 10m, 1h; what is left then is ended");
+    auto* stay = drain_->add_flag("--stay", in_.stay, "The server does not stop at the end");
+    drain_->add_flag("--cancel", in_.cancel, "Take clients again")
+        ->excludes(deadline)
+        ->excludes(stay);
     check_config_->add_option("FILE", in_.file, "A turnbroker.toml")->required();
   }
 
@@ -113,9 +121,17 @@ class Parser {
       if (in_.who.empty() && in_.csp.empty()) throw CLI::RequiredError("WHO or --csp");
       return AskServer{post("revoke", {{"client_id", in_.who}, {"csp", in_.csp}}), revoke_report};
     }
+    if (*drain_) return AskServer{drain_call(), drain_report};
     if (*reload_) return AskServer{post("reload", {}), reload_report};
     if (*status_) return AskServer{get("status", {}), status_report};
     return CheckConfig{in_.file};
+  }
+
+  HttpCall drain_call() const {
+    if (in_.cancel) return post("drain", {{"cancel", true}});
+    const Json deadline =
+        in_.deadline.empty() ? Json(nullptr) : Json(duration_s("--deadline", in_.deadline));
+    return post("drain", {{"deadline", deadline}, {"stay", in_.stay}});
   }
 
   CLI::App app_{"Asks and steers the quota broker of a running TURN server.", "turnbrokerctl"};
@@ -125,6 +141,8 @@ class Parser {
   CLI::App* credentials_ = app_.add_subcommand("credentials", "Issue TURN credentials");
   CLI::App* revoke_ = app_.add_subcommand(
       "revoke", "Refuse credentials from now on and end the allocations made with them");
+  CLI::App* drain_ =
+      app_.add_subcommand("drain", "Let the calls there are run out, take no new ones, then stop");
   CLI::App* reload_ = app_.add_subcommand("reload", "Read the configuration again");
   CLI::App* check_config_ =
       app_.add_subcommand("check-config", "Check a configuration; needs no running server");

@@ -44,6 +44,14 @@ std::string left_out(const Json& answer, const Json& rows) {
                      number(answer, "total") - rows.size());
 }
 
+// "until the last allocation has ended, then the server stops"
+std::string drain_text(const Json& drain) {
+  const std::string until = drain.at("until").is_null() ? "the last allocation has ended"
+                                                        : text(drain, "until") + " at the latest";
+  return "until " + until + ", then the server " +
+         (drain.at("stay").get<bool>() ? "stays" : "stops");
+}
+
 // "name  value" lines, aligned.
 class Facts {
  public:
@@ -142,6 +150,12 @@ std::string reload_report(const Json& answer) {
                      terminal_text(joined(restart, ", ")));
 }
 
+std::string drain_report(const Json& answer) {
+  if (!answer.at("draining").get<bool>()) return "clients are taken again\n";
+  return fmt::format("draining, {} left: {}\n",
+                     counted(number(answer, "allocations"), "allocation"), drain_text(answer));
+}
+
 std::string status_report(const Json& answer) {
   Facts facts;
   facts.add("version", text(answer, "version"));
@@ -158,6 +172,7 @@ std::string status_report(const Json& answer) {
   facts.add("accounts", std::to_string(number(answer, "accounts")));
   facts.add("records written", std::to_string(number(answer, "records_written")));
   facts.add("store", text(answer, "store"));
+  if (!answer.at("drain").is_null()) facts.add("draining", drain_text(answer.at("drain")));
   return facts.text();
 }
 

@@ -17,6 +17,7 @@ namespace plugin::ctl {
 [[nodiscard]] std::string credentials_report(const http::Json& answer);
 [[nodiscard]] std::string revoke_report(const http::Json& answer);
 [[nodiscard]] std::string reload_report(const http::Json& answer);
+[[nodiscard]] std::string drain_report(const http::Json& answer);
 [[nodiscard]] std::string status_report(const http::Json& answer);
 
 /// "12.3%": rounded down, so that 100.0% is said of nothing that has something left; "-" without a

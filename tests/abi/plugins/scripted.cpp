@@ -5,6 +5,7 @@
 // Configuration: lines of "key value". Commands: datagrams to the Unix socket `commands`.
 #include "turn_plugin.h"
 
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -156,6 +157,8 @@ void on_command(const std::string& line) {
     }
     host->log(TURN_LOG_WARNING, rest.c_str());
     record(R"({"event":"logged"})");
+  } else if (word == "stop") {
+    record(R"({"event":"stop_server","result":%d})", host->stop_server());
   }
 }
 
@@ -191,6 +194,8 @@ bool start(uint32_t relay_threads) {
   record(R"({"event":"start","relay_threads":%u,"uid":%d,"pid":%d})", relay_threads,
          static_cast<int>(getuid()), static_cast<int>(getpid()));
   if (option("start") == "fails") return false;
+  if (option("start") == "asks_stop")
+    record(R"({"event":"stop_server","result":%d})", host->stop_server());
   command_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -209,6 +214,11 @@ void stop() {
   shutdown(command_socket, SHUT_RDWR);
   commands.join();
   record(R"({"event":"stop"})");
+}
+
+bool stop_wanted() {
+  record(R"({"event":"stop_wanted"})");
+  return option("stop_wanted", "now") == "now";
 }
 
 void reload() { record(R"({"event":"reload"})"); }
@@ -279,6 +289,8 @@ void allocation_created(const turn_allocation_created* in) {
       id_of(in->allocation), static_cast<unsigned long long>(in->allocation.plugin_data),
       in->lifetime_s, text(in->requester.client).c_str(), text(in->relayed[0]).c_str(),
       text(in->relayed[1]).c_str());
+  if (option("created") == "stops")
+    record(R"({"event":"stop_server","result":%d})", host->stop_server());
 }
 
 void allocation_refreshed(const turn_allocation_refreshed* in) {
@@ -338,11 +350,18 @@ turn_credit_verdict credit_wanted(const turn_credit_request* in, turn_credit_ans
   return how == "later" ? TURN_CREDIT_LATER : TURN_CREDIT_EXHAUSTED;
 }
 
+#if defined(SCRIPTED_OLDER)
+// As if it had been built before there was stop_wanted: what follows is none of the host's business.
+constexpr uint32_t table_octets = offsetof(turn_plugin, stop_wanted);
+#else
+constexpr uint32_t table_octets = sizeof(turn_plugin);
+#endif
+
 }  // namespace
 
 extern "C" const turn_plugin* turn_plugin_entry(const turn_host* given) {
   static const turn_plugin table = {
-      .size = sizeof(turn_plugin),
+      .size = table_octets,
       .abi_version = TURN_PLUGIN_ABI_VERSION,
       .name = "scripted",
       .version = "1",
@@ -363,6 +382,7 @@ extern "C" const turn_plugin* turn_plugin_entry(const turn_host* given) {
       .channel_bound = channel_bound,
       .channel_expired = channel_expired,
       .credit_wanted = credit_wanted,
+      .stop_wanted = stop_wanted,
   };
   host = given;
   return &table;

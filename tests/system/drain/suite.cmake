@@ -1,0 +1,1 @@
+system_test(drain 180)
