@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::uint64_t megabyte = 1'000'000;
 constexpr Milliseconds flood_max{300'000};
-constexpr Milliseconds gone_max{2'000};
+/// What the acceptance asks for; a sanitizer's relays are slower.
+constexpr Milliseconds gone_max{rounds(2'000, 10'000)};
 
 std::string volume(std::uint64_t octets) { return std::to_string(octets) + " B"; }
 
@@ -71,7 +72,7 @@ TEST_CASE("a quota shared by eight relays is used up to the end and never exceed
 
   const TimePoint raised = Clock::now();
   fleet.write_csps(BrokerRelay::acme(volume(limit + 10 * megabyte)));
-  CHECK(fleet.wait_admitting(Milliseconds(2'000)));
+  CHECK(fleet.wait_admitting(gone_max));
   std::cout << "let in again everywhere after " << since(raised).count() << " ms\n";
   for (std::size_t i = 0; i < fleet.size(); ++i) CHECK(fleet.relay(i).relay().stop().status == 0);
 }

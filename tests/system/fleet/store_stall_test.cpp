@@ -78,8 +78,10 @@ TEST_CASE("relays that may continue without Redis relay the allowed volume each,
   RedisServer redis;
   Trial trial({.name = "Redis stopped, continue:1 MB",
                .fleet = {.relays = relays,
-                         .store_toml = store_at(redis.address(), "3s",
-                                                "on_store_loss = \"continue:1 MB\"")}});
+                         .store_toml =
+                             store_at(redis.address(), "3s", "on_store_loss = \"continue:1 MB\"")},
+               // More than is granted at any time: the volume comes on top of that.
+               .limit_octets = 200 * megabyte});
   trial.flood();
   trial.wait_received(trial.limit_octets() / 4);
   Stalled stalled(redis);

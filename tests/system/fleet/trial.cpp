@@ -10,7 +10,7 @@ namespace turntest {
 namespace {
 
 constexpr Milliseconds admitting_max{30'000};
-constexpr Milliseconds reload_max{10'000};
+constexpr Milliseconds reload_max{30'000};
 constexpr Milliseconds records_max{10'000};
 
 std::string quota(std::uint64_t octets) { return BrokerRelay::acme(std::to_string(octets) + " B"); }
