@@ -18,7 +18,12 @@ Fleet::Fleet(const Scenario& scenario)
                     [this](const AccountTruth& account) {
                       return Process::limit_of(account.key, highest(account.quota));
                     },
-                    [this](const broker::AccountKey& key) { recall(key); }};
+                    [this](const broker::AccountKey& key) {
+                      publish([key](Process& process) { process.give_back(key); });
+                    },
+                    [this](const broker::AccountKey& key) {
+                      publish([key](Process& process) { process.hear_exhausted(key); });
+                    }};
   for (std::size_t i = 0; i < scenario.relays; ++i) {
     relays_.push_back(
         std::make_unique<Relay>(place, "relay-" + std::to_string(i), directory_.path().string()));
@@ -59,11 +64,11 @@ void Fleet::start(Relay& relay) {
   world_.in(world_.between(100, 2'000), [this, &relay] { start(relay); });
 }
 
-void Fleet::recall(const broker::AccountKey& key) {
+void Fleet::publish(const std::function<void(Process&)>& message) {
   for (const auto& relay : relays_) {
     if (!store_.is_up() || !relay->is_reachable() || world_.chance(10)) continue;
-    world_.in(world_.between(0, 20), [&relay = *relay, key] {
-      if (relay.runs()) relay.process().give_back(key);
+    world_.in(world_.between(0, 20), [&relay = *relay, message] {
+      if (relay.runs()) message(relay.process());
     });
   }
 }

@@ -36,7 +36,8 @@ class Fleet {
   void trouble_with(Relay& relay);
   void trouble_with_store();
   void change_limits();
-  void recall(const broker::AccountKey& key);
+  /// A message to every relay, which may miss it.
+  void publish(const std::function<void(Process&)>& message);
   void start(Relay& relay);
   void tick(std::size_t at);
   void begin_snapshots();

@@ -93,6 +93,7 @@ std::function<void()> Link::arrival(const CallPointer& call, std::uint64_t conne
 }
 
 broker::Result<Store::Answer> Link::deliver(Store& store, const Call& call) {
+  if (call.looks) return Store::Answer{{}, store.witness(call.shard)};
   if (call.job == nullptr) return Store::Answer{};
   std::vector<UsageReport> reports;
   for (const std::size_t i : call.at) reports.push_back(call.job->reports[i]);
@@ -132,6 +133,7 @@ void Link::answer(std::uint64_t connection, const CallPointer& call,
 }
 
 void Link::take(const CallPointer& call, const broker::Result<Store::Answer>& result) {
+  if (call->looks && result) see_epoch(call->shard, result.value().epoch);
   const auto job = call->job;
   if (job == nullptr) return;
   if (!result) {
@@ -139,9 +141,7 @@ void Link::take(const CallPointer& call, const broker::Result<Store::Answer>& re
   } else {
     for (std::size_t i = 0; i < call->at.size(); ++i)
       job->grants[call->at[i]] = result.value().grants[i];
-    answered_ms_[call->shard] = call->sent_ms;
-    const std::string known = std::exchange(epochs_[call->shard], result.value().epoch);
-    if (!known.empty() && known != result.value().epoch) handlers_.tell_again();
+    see_epoch(call->shard, result.value().epoch);
   }
   if (--job->open != 0) return;
   if (job->error) return job->done(*job->error);
@@ -153,20 +153,22 @@ void Link::take(const CallPointer& call, const broker::Result<Store::Answer>& re
   job->done(std::move(job->grants));
 }
 
-void Link::look(const Incarnation& who) {
-  if (fault_ == Fault::nobody_looks) return;
+void Link::see_epoch(std::size_t shard, const std::string& epoch) {
+  const std::string known = std::exchange(epochs_[shard], epoch);
+  if (!known.empty() && known != epoch) handlers_.tell_again();
+}
+
+// One server forgets all or nothing: the witness of one shard tells.
+void Link::look_for_loss() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (now_ms < next_look_ms_ || fault_ == Fault::nobody_looks) return;
+  next_look_ms_ = now_ms + validity_ms / 5;
   for (std::size_t shard = 0; shard < Store::shards; ++shard) {
     if (epochs_[shard].empty() || !connected_) continue;
-    const std::int64_t known_ms = std::max(answered_ms_[shard], looked_ms_[shard]);
-    if (last_contact_ms_ - known_ms < validity_ms / 5) continue;
-    looked_ms_[shard] = last_contact_ms_;
     auto call = std::make_shared<Call>();
-    call->job = std::make_shared<Job>();
-    call->job->who = who;
-    call->job->open = 1;
-    call->job->done = [](const auto&) {};
     call->shard = shard;
-    send(call);
+    call->looks = true;
+    return send(call);
   }
 }
 

@@ -29,6 +29,7 @@ class Link final : public broker::LedgerLink {
   struct Handlers {
     std::function<void()> tell_again;
     std::function<void(const broker::AccountKey&)> recall;
+    std::function<void(const broker::AccountKey&)> tell_exhausted;
     /// These were told at World::moment() `told` and have been answered.
     std::function<void(const std::vector<broker::UsageReport>&, std::uint64_t told)> answered;
   };
@@ -48,8 +49,11 @@ class Link final : public broker::LedgerLink {
   [[nodiscard]] std::int64_t report_interval_ms() const override {
     return simulation::report_interval_ms;
   }
-  void look(const broker::Incarnation& who) override;
+  void look_for_loss() override;
   void recall(const broker::AccountKey& account) override { handlers_.recall(account); }
+  void tell_exhausted(const broker::AccountKey& account) override {
+    handlers_.tell_exhausted(account);
+  }
 
   // The relay asks these of the store while it starts and stops, at once (start_store.h).
   void end(const broker::Incarnation&, std::vector<broker::UsageReport>,
@@ -65,7 +69,8 @@ class Link final : public broker::LedgerLink {
   struct Job;
   struct Call {
     std::uint64_t id = 0;
-    std::shared_ptr<Job> job;  ///< none: PING
+    std::shared_ptr<Job> job;  ///< none: PING, or a look at the shard's witness
+    bool looks = false;
     std::size_t shard = 0;
     std::vector<std::size_t> at;
     std::int64_t sent_ms = 0;     ///< steady
@@ -81,6 +86,7 @@ class Link final : public broker::LedgerLink {
   void answer(std::uint64_t connection, const CallPointer& call,
               const broker::Result<Store::Answer>& result);
   void take(const CallPointer& call, const broker::Result<Store::Answer>& result);
+  void see_epoch(std::size_t shard, const std::string& epoch);
   void fail(const CallPointer& call, const std::string& why);
   void greet();
   std::int64_t delay_ms() {
@@ -105,8 +111,7 @@ class Link final : public broker::LedgerLink {
   std::list<CallPointer> waiting_;
   std::list<CallPointer> unanswered_;
   std::array<std::string, Store::shards> epochs_;
-  std::array<std::int64_t, Store::shards> answered_ms_{};
-  std::array<std::int64_t, Store::shards> looked_ms_{};
+  std::int64_t next_look_ms_ = 0;
   /// What is under way may come when this is gone.
   std::shared_ptr<Link*> self_ = std::make_shared<Link*>(this);
 };

@@ -28,6 +28,7 @@ struct Place {
   std::function<std::uint64_t(const AccountTruth&)> highest_limit;
   /// Told to the other relays, perhaps.
   std::function<void(const broker::AccountKey&)> recall;
+  std::function<void(const broker::AccountKey&)> tell_exhausted;
 
   [[nodiscard]] Truth::ShareOf share_of() const {
     return [this](const auto& who, const auto& key) { return store.share_of(who, key); };
@@ -60,6 +61,7 @@ class Process {
   void set_limit(std::size_t quota, std::uint64_t limit) { limits_[quota] = limit; }
   void apply_limit(std::size_t quota);
   void give_back(const broker::AccountKey& key);
+  void hear_exhausted(const broker::AccountKey& key);
   [[nodiscard]] std::vector<broker::UsageReport> last_reports();
 
   [[nodiscard]] Link& link() { return link_; }

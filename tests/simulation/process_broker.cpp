@@ -61,7 +61,7 @@ Process::Process(const Place& place, plugin::MeterTable table, const plugin::Clo
       book_(table_, index_),
       life_(place_.truth.begin_life(who)),
       link_(place_.world, place_.store, clock,
-            {[this] { settler_.report_all(); }, place_.recall,
+            {[this] { settler_.report_all(); }, place_.recall, place_.tell_exhausted,
              [this](const auto& reports, std::uint64_t told) {
                for (const auto& report : reports)
                  if (const Account* account = book_.find(report.account); account != nullptr)
@@ -119,6 +119,7 @@ void Process::every_second() {
     book_.for_each([&](Account& account) { any = &account; });
     if (any != nullptr) settler_.exchange({any}, Settler::Ask::nothing);
   }
+  link_.look_for_loss();
   settler_.report_changes();
   settler_.take_back_idle();
   release_idle();
@@ -236,6 +237,14 @@ void Process::apply_limit(std::size_t quota) {
 void Process::give_back(const broker::AccountKey& key) {
   note_caller(place_.world, life_);
   if (Account* account = book_.find(key); account != nullptr) settler_.give_back(*account);
+}
+
+void Process::hear_exhausted(const broker::AccountKey& key) {
+  note_caller(place_.world, life_);
+  Account* account = book_.find(key);
+  if (account == nullptr) return;
+  account->exhausted_heard_ms = clock_.steady_ms();
+  if (account->stage.load() == Stage::open) settler_.exchange({account}, Settler::Ask::nothing);
 }
 
 std::vector<broker::UsageReport> Process::last_reports() {

@@ -17,6 +17,10 @@ std::size_t Store::shard_of(const broker::AccountKey& account) {
   return static_cast<std::size_t>(account.media) % shards;
 }
 
+std::string Store::witness(std::size_t shard) const {
+  return fmt::format("{} {}", data_[shard].witness_run, data_[shard].learn_until_ms);
+}
+
 std::int64_t Store::learning_ms(Shard& shard) const {
   const std::int64_t now_ms = time_ms();
   std::int64_t longest_ms = validity_ms * 11 / 10;
@@ -41,7 +45,7 @@ broker::Result<Store::Answer> Store::exchange(std::size_t at, const Incarnation&
                                               std::vector<UsageReport> reports) {
   Shard& shard = data_[at];
   // A refused call leaves no witness behind, as the script writes last.
-  const auto witness = std::pair(shard.witness_run, shard.learn_until_ms);
+  const auto before = std::pair(shard.witness_run, shard.learn_until_ms);
   const std::int64_t learning = learning_ms(shard);
   std::vector<std::uint64_t> stored;
   for (UsageReport& report : reports) {
@@ -51,7 +55,7 @@ broker::Result<Store::Answer> Store::exchange(std::size_t at, const Incarnation&
   if (fault_ != Fault::none) plant(reports);
   auto grants = shard.ledger.exchange(who, reports);
   if (!grants) {
-    std::tie(shard.witness_run, shard.learn_until_ms) = witness;
+    std::tie(shard.witness_run, shard.learn_until_ms) = before;
     return grants.error();
   }
   for (std::size_t i = 0; i < reports.size(); ++i) {
@@ -68,7 +72,7 @@ broker::Result<Store::Answer> Store::exchange(std::size_t at, const Incarnation&
       truth_.granted(reports[i].account,
                      [&](const auto& life, const auto& key) { return share_of(life, key); });
   }
-  return Answer{std::move(grants).value(), fmt::format("{} {}", run_, shard.learn_until_ms)};
+  return Answer{std::move(grants).value(), witness(at)};
 }
 
 broker::Status Store::end(const Incarnation& who, const std::vector<UsageReport>& last_reports) {

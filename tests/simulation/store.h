@@ -31,6 +31,8 @@ class Store {
 
   Store(World& world, Truth& truth, Fault fault);
 
+  /// What exchange() answers as the epoch, looked at only.
+  [[nodiscard]] std::string witness(std::size_t shard) const;
   [[nodiscard]] static std::size_t shard_of(const broker::AccountKey& account);
   broker::Result<Answer> exchange(std::size_t shard, const broker::Incarnation& who,
                                   std::vector<broker::UsageReport> reports);

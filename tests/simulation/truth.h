@@ -19,6 +19,12 @@
 //        period after that was over, too.
 //    It is bound by what those shares were granted in the time that was forgotten.
 //
+// Not simulated, as the claim does not hold then: the store's wall clock set ahead, while it learns, by
+// more than the tenth of the validity time that is there to spare (planted_fault_test.cpp shows it); a
+// relay process that stands still beyond its grants' end and relays before its next tick; a master that
+// was replaced and does not know it, with replicas = 0; a machine that loses what was written to the
+// meter table.
+//
 // After healing, when every relay is back and every incarnation has ended: the ledger's charged octets
 // are exactly those relayed, of each incarnation in each account. Of an ended share that the store
 // forgot, they are at least what the store still had, and at most those relayed.
