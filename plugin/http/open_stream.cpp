@@ -18,6 +18,9 @@ constexpr std::size_t input_octets_max = 1024;
 constexpr int kernel_octets_max = 64 * 1024;
 // A peer that acknowledges nothing for so long is gone, such as a phone without a network.
 constexpr unsigned unacknowledged_ms_max = 30'000;
+// A stream that is closed is written to its end for ten seconds at most.
+constexpr int look_us = 5'000;
+constexpr int looks_max = 2'000;
 }  // namespace
 
 OpenStream::OpenStream(evhttp_request* request, Connection& connection)
@@ -50,14 +53,36 @@ bool OpenStream::write(std::string_view octets) {
 }
 
 void OpenStream::close() {
-  const auto self = shared_from_this();
   if (!std::exchange(open_, false)) return;
+  closing_.reset(::event_new(
+      bufferevent_get_base(connection_.buffers()), -1, 0,
+      [](int, short, void* self) { static_cast<OpenStream*>(self)->end_when_written(); }, this));
+  if (!closing_) return connection_.guard.doom(connection_);
+  self_ = shared_from_this();
+  end_when_written();
+}
+
+void OpenStream::end_when_written() {
+  // libevent may still have to call evhttp back for what was written before, and evhttp would take that
+  // for the end of what it writes now, and drop it: over TLS those calls come late. So the end waits
+  // until everything is written, and for one turn of the loop more.
+  const bool written = evbuffer_get_length(bufferevent_get_output(connection_.buffers())) == 0;
+  if (!written && ++looks_ > looks_max) return connection_.guard.doom(connection_);
+  if (!written || !std::exchange(was_written_, written)) {
+    was_written_ = written;
+    const timeval soon{0, written ? 0 : look_us};
+    ::event_add(closing_.get(), &soon);
+    return;
+  }
+  const auto self = std::exchange(self_, nullptr);
   evhttp_request* request = std::exchange(request_, nullptr);
   connection_.guard.end_stream(connection_);
   evhttp_send_reply_end(request);
 }
 
 void OpenStream::connection_gone() noexcept {
+  const auto self = std::exchange(self_, nullptr);
+  closing_.reset();
   open_ = false;
   evhttp_request* request = std::exchange(request_, nullptr);
   if (request != nullptr) free_if_left_to_us(request);

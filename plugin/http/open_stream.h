@@ -22,10 +22,16 @@ class OpenStream : public StreamWriter,
   bool out_of_time() override { return false; }
 
  private:
+  void end_when_written();
+
   bool open_ = true;         ///< may be written to
   evhttp_request* request_;  ///< null as soon as evhttp ends or has ended it
   Connection& connection_;   ///< there while request_ is
   EvbufferHandle chunk_;
+  EventHandle closing_;               ///< looks whether all is written
+  std::shared_ptr<OpenStream> self_;  ///< while it looks
+  bool was_written_ = false;          ///< at the last look
+  int looks_ = 0;
 };
 
 }  // namespace plugin::http
