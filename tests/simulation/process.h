@@ -72,6 +72,8 @@ class Process {
   struct Allocation {
     turn_meter* meter = nullptr;
     std::uint64_t id = 0;
+    std::size_t quota = 0;
+    std::string client;
     bool cancelled = false;
   };
 
@@ -79,7 +81,7 @@ class Process {
                     bool stream);
   bool charge(Allocation& allocation, turn_direction direction, std::uint64_t octets,
               std::uint64_t useful);
-  void sent(const plugin::AllocationSlot& slot, std::uint64_t octets);
+  void sent(const Allocation& allocation, std::uint64_t octets);
   void close(std::size_t at);
   void close_cancelled();
 

@@ -49,15 +49,19 @@ bool Process::relay_packet(Allocation& allocation, turn_direction direction, std
       plugin::add_credit(meter, static_cast<std::int64_t>(octets));
     return false;
   }
-  if ((meter.charged_directions >> direction & 1U) != 0)
-    sent(plugin::MeterTable::slot_of(meter), octets);
+  if ((meter.charged_directions >> direction & 1U) != 0) sent(allocation, octets);
   return true;
 }
 
-void Process::sent(const plugin::AllocationSlot& slot, std::uint64_t octets) {
+void Process::sent(const Allocation& allocation, std::uint64_t octets) {
+  const plugin::AllocationSlot& slot = plugin::MeterTable::slot_of(*allocation.meter);
   if (clock_.steady_ms() >= link_.valid_until_ms()) place_.truth.out_of_contact(life_);
   for (const std::uint32_t owner : {slot.account, slot.client_account}) {
     if (owner == plugin::no_slot) continue;
+    const bool known = owner < truths_.size() && index_.at(owner) != nullptr;
+    if (!known || truths_[owner]->quota != allocation.quota ||
+        (owner == slot.client_account && truths_[owner]->key.client != allocation.client))
+      throw Violation(life_.who.relay_id + " relays for an account that is not the allocation's");
     AccountTruth& account = *truths_[owner];
     place_.truth.relayed(life_, account, octets, place_.highest_limit(account));
   }
@@ -95,7 +99,7 @@ void Process::open_allocation() {
   slot->account = account->slot;
   slot->id = ++ids_;
   if (!plugin::admit(table_, *slot, *account, client)) return;
-  allocations_.push_back({&slot->meter, ids_, false});
+  allocations_.push_back({&slot->meter, ids_, quota, client == nullptr ? "" : client->key.client});
 }
 
 void Process::close(std::size_t at) {
