@@ -61,7 +61,7 @@ broker::Status Broker::open_ledger() {
   ledger->on_forgotten(tell_again);
   store_ = std::make_unique<WaitingLedger>(base_.get(), *ledger, wait_ms);
   link_ = std::move(ledger);
-  redis_->on_server([this, tell_again, last = std::string()](const redis::Server& server) mutable {
+  redis_->on_server([tell_again, last = std::string()](const redis::Server& server) mutable {
     if (std::exchange(last, server.run_id) != server.run_id) tell_again();
   });
   bus_ = std::make_unique<FleetBus>(*redis_, host_);

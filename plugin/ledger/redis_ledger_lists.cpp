@@ -109,8 +109,10 @@ class UsageWalk : public std::enable_shared_from_this<UsageWalk> {
     if (cursor_ == "0" && ++shard_ == keys::shards) {
       // A scan may tell of a member twice.
       std::ranges::sort(found_, {}, &AccountUsage::account);
-      const auto twice = std::ranges::unique(found_, {}, &AccountUsage::account);
-      found_.erase(twice.begin(), twice.end());
+      const auto twice = std::unique(
+          found_.begin(), found_.end(),
+          [](const auto& one, const auto& other) { return one.account == other.account; });
+      found_.erase(twice, found_.end());
       return done_(std::move(found_));
     }
     scan();
