@@ -31,7 +31,7 @@ TEST_CASE("a quota shared by eight relays is used up to the end and never exceed
   FleetOptions options;
   options.relays = 8;
   options.store_toml =
-      "url = \"redis://" + redis.address() + "\"\nvalidity_time = \"2s\"\nreport_interval = \"1s\"";
+      "url = \"redis://" + redis.address() + "\"\nvalidity_time = \"5s\"\nreport_interval = \"1s\"";
   options.csp_toml = BrokerRelay::acme(volume(limit));
   Fleet fleet(options);
   REQUIRE(fleet.wait_admitting(Milliseconds(20'000)));
