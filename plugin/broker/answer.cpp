@@ -126,10 +126,15 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
                 });
   if (saved && !*saved) return saved->error();
   // A ledger that answers later is asked again until it has it; it holds on this relay at once.
-  if (saved)
+  if (saved) {
     known_revocations_.push_back(revocation);
-  else
+    // As the ledger keeps them: each once, and none whose time is over.
+    link_->revocations(now, [this](broker::Result<std::vector<Revocation>> list) {
+      if (list) known_revocations_ = std::move(list).value();
+    });
+  } else {
     unsaved_revocations_.push_back(revocation);
+  }
   take_revocations();
   publish();
   return plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
