@@ -23,6 +23,10 @@ constexpr std::int64_t ask_again_ms = 100;
 constexpr std::int64_t exhausted_quiet_ms = 1'000;
 /// How often to ask a ledger that learns what it may have forgotten.
 constexpr std::int64_t learning_ask_ms = 300;
+/// A grant lasts beyond the next round of reports, which then makes it up: no question of its own is needed.
+constexpr double rounds_in_grant = 1.5;
+/// What is less than this part of what remains is not missed by others for a while.
+constexpr std::uint64_t small_part = 8;
 /// An exhausted account of a fleet opens again for no less, lest the last crumbs that relays give
 /// back let clients in only to cut them.
 constexpr std::uint64_t reopen_min_octets = 65'536;
@@ -65,18 +69,26 @@ std::uint64_t Settler::wanted_of(const Account& account, Ask ask) const {
   const Stage stage = account.stage.load();
   if (ask == Ask::nothing || stage == Stage::halted) return 0;
   const bool at_least = ask == Ask::at_least;
+  const double interval_s = static_cast<double>(link_.report_interval_ms()) / 1000.0;
+  const auto soon_spent =
+      ask == Ask::ahead ? static_cast<std::uint64_t>(account.octets_per_s * interval_s) : 0;
   if (!at_least) {
     if (!account.ready.load()) return 0;
-    if (account.pool.load() >= account.low_water.load() && !may_reopen(stage)) return 0;
+    if (account.pool.load() >= account.low_water.load() + static_cast<std::int64_t>(soon_spent) &&
+        !may_reopen(stage))
+      return 0;
     if (link_.is_shared() && stage == Stage::exhausted &&
         account.remaining_octets < reopen_min_octets)
       return 0;
   }
-  const std::uint64_t held = at_least ? 0 : unspent(account);
-  const std::uint64_t wanted =
-      link_.is_shared() ? broker::wanted_share_octets(grant_size_, held, account.octets_per_s,
+  const std::uint64_t held = at_least ? 0 : broker::saturating_sub(unspent(account), soon_spent);
+  broker::GrantSize size;
+  size.refill_s = std::max(size.refill_s, rounds_in_grant * interval_s);
+  std::uint64_t wanted =
+      link_.is_shared() ? broker::wanted_share_octets(size, held, account.octets_per_s,
                                                       account.remaining_octets, account.holders)
-                        : broker::wanted_octets(grant_size_, held, account.octets_per_s);
+                        : broker::wanted_octets(size, held, account.octets_per_s);
+  if (ask == Ask::ahead) wanted = broker::saturating_sub(wanted, held);
   return wanted == 0 ? 0 : std::max(wanted, account.refused_octets.load());
 }
 
@@ -110,8 +122,7 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
     account->dry_asked = account->refused_octets.load() != 0;
     reports.push_back(report_of(*account, ask));
     account->asking = true;
-    account->must_report = false;
-    account->reported_at_ms = now_ms;
+    account->must_report = account->tell_in_round = false;
   }
   const bool called_before = std::exchange(calling_, true);
   link_.exchange(incarnation_, reports,
@@ -221,7 +232,7 @@ bool Settler::others_may_give_back(const Account& account, std::uint64_t needed)
   if (!link_.is_shared()) return false;
   // What each keeps for its own next packets does not come back.
   return account.unspent_by_others_octets >=
-         std::max(needed, account.holders * grant_size_.share_min_octets + 1);
+         std::max(needed, account.holders * broker::GrantSize{}.share_min_octets + 1);
 }
 
 bool Settler::wait_for_others(Account& account, std::uint64_t needed) {
@@ -295,12 +306,14 @@ void Settler::change_limit(Account& account, std::uint64_t limit_octets) {
   exchange({&account}, Ask::at_least);
 }
 
-void Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
+std::uint64_t Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
   const std::uint64_t held = unspent(account);
-  if (held <= keep_octets) return;
-  const auto drawn = draw(account, 1, static_cast<std::int64_t>(held - keep_octets));
-  account.granted_octets -= static_cast<std::uint64_t>(drawn);
+  if (held <= keep_octets) return 0;
+  const auto drawn =
+      static_cast<std::uint64_t>(draw(account, 1, static_cast<std::int64_t>(held - keep_octets)));
+  account.granted_octets -= drawn;
   account.must_report = true;
+  return drawn;
 }
 
 /// The others were granted what this account still holds: under a limit that was higher, or by a ledger
@@ -316,18 +329,22 @@ void Settler::give_up_beyond(Account& account, std::uint64_t granted_octets) {
 
 void Settler::release(Account& account) {
   take_back(account);
-  give_up_unspent(account, 0);
+  const bool must_report = account.must_report;
+  const std::uint64_t given_up = give_up_unspent(account, 0);
   account.ready.store(false);
-  exchange({&account}, Ask::nothing);
+  if (link_.is_shared() && !must_report && given_up <= account.remaining_octets / small_part) {
+    account.must_report = false;
+    account.tell_in_round = account.tell_in_round || given_up != 0;
+  } else {
+    exchange({&account}, Ask::nothing);
+  }
 }
 
 void Settler::give_back(Account& account) {
   if (account.stage.load() != Stage::open) return;
   const auto keep = static_cast<std::uint64_t>(account.octets_per_s);
   if (keep == 0) take_back(account);
-  const std::uint64_t before = account.granted_octets;
-  give_up_unspent(account, std::max(keep, grant_size_.share_min_octets));
-  if (account.granted_octets == before) return;
+  if (give_up_unspent(account, std::max(keep, broker::GrantSize{}.share_min_octets)) == 0) return;
   // Not to be asked for again at once by the next packet.
   account.low_water.store(static_cast<std::int64_t>(unspent(account) / 2));
   exchange({&account}, Ask::nothing);
@@ -335,7 +352,7 @@ void Settler::give_back(Account& account) {
 
 bool Settler::is_settled(const Account& account) const {
   const Totals& totals = totals_[account.slot];
-  return !account.asking && !account.must_report &&
+  return !account.asking && !account.must_report && !account.tell_in_round &&
          account.reported_octets == octets_of(totals.used) &&
          account.granted_octets <= totals.charged_octets;
 }
@@ -378,7 +395,9 @@ void Settler::report_changes() {
   report_left();
   collect();
   const std::int64_t now_ms = clock_.steady_ms();
-  const std::int64_t interval_ms = link_.report_interval_ms();
+  // All that can wait is told together: what belongs to one shard of the ledger is one call then.
+  const bool round = now_ms >= next_round_ms_;
+  if (round) next_round_ms_ = now_ms + link_.report_interval_ms();
   std::vector<Account*> changed;
   book_.for_each([&](Account& account) {
     const std::uint64_t octets = octets_of(totals_[account.slot].used);
@@ -389,13 +408,12 @@ void Settler::report_changes() {
           static_cast<double>(elapsed_ms);
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
-    const bool news = octets != account.reported_octets || account.stage == Stage::exhausted;
+    const bool news = octets != account.reported_octets || account.stage == Stage::exhausted ||
+                      account.tell_in_round;
     // One that learns is asked until it has learned: then what is left is known.
-    if (account.must_report || account.learning ||
-        (news && now_ms - account.reported_at_ms >= interval_ms))
-      changed.push_back(&account);
+    if (account.must_report || account.learning || (round && news)) changed.push_back(&account);
   });
-  exchange(changed, Ask::when_low);
+  exchange(changed, Ask::ahead);
 }
 
 bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {

@@ -32,7 +32,8 @@ class Settler {
 
   /// Reports the accounts and asks for credit where `ask` says so; those that have a report on its
   /// way are passed over. What a failing store does not take is made up for by the next report.
-  enum class Ask { nothing, when_low, at_least };
+  /// ahead: also when it would be low before the next round of reports.
+  enum class Ask { nothing, when_low, ahead, at_least };
   void exchange(const std::vector<Account*>& accounts, Ask ask);
 
   /// An account could not cover a packet: ask the ledger, take back what allocations hold, wait for
@@ -51,7 +52,8 @@ class Settler {
   void take_back(const Account& account);
   /// Takes back the credit of allocations that have relayed nothing since the last call.
   void take_back_idle();
-  /// Returns an unused account's grant to the ledger.
+  /// Returns an unused account's grant to the ledger; with the next round of reports where nobody
+  /// will miss it before.
   void release(Account& account);
   /// Another relay lacks octets of this account: returns what is not needed in the next second.
   void give_back(Account& account);
@@ -60,7 +62,8 @@ class Settler {
 
   /// The ledger may have forgotten what it was told: tell it all again.
   void report_all();
-  /// Measures rates and reports every account that has changed since it last reported.
+  /// To be called every second: measures rates and, in rounds of the link's report interval, reports
+  /// every account that has changed since it last reported; at once those that cannot wait.
   void report_changes();
   /// Halts all accounts when their grants have ended for want of the ledger, and lets them go on when
   /// it answers again. `extra_octets`: what an account may relay beyond its grant instead, once.
@@ -95,7 +98,8 @@ class Settler {
               std::uint64_t added);
   [[nodiscard]] bool others_may_give_back(const Account& account, std::uint64_t needed) const;
   [[nodiscard]] bool wait_for_others(Account& account, std::uint64_t needed);
-  void give_up_unspent(Account& account, std::uint64_t keep_octets);
+  /// What the account then no longer holds.
+  std::uint64_t give_up_unspent(Account& account, std::uint64_t keep_octets);
   [[nodiscard]] Reports reports_of_left();
   void report_left();
   void give_up_beyond(Account& account, std::uint64_t granted_octets);
@@ -108,10 +112,10 @@ class Settler {
   AccountBook& book_;
   broker::LedgerLink& link_;
   broker::Incarnation incarnation_;
-  broker::GrantSize grant_size_;
   std::function<void()> look_again_ = [] {};
   std::vector<Totals> totals_;
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
+  std::int64_t next_round_ms_ = 0;           ///< steady
   std::string store_error_;
   bool exhausted_ = false;
   bool learning_ = false;

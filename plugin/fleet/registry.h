@@ -3,7 +3,8 @@
 // Owner: the broker. Threads: the broker thread; nothing blocks.
 //
 //   turnbroker:{fleet}:relays       sorted set, relay id -> when it was heard of (ms, the server's clock)
-//   turnbroker:{fleet}:relay:ID     hash with a TTL, fields as relay_status_text.h says
+//   turnbroker:{fleet}:relay:ID     hash with a TTL of three beats, fields as relay_status_text.h says
+//   turnbroker:{fleet}:roster       all of them as one text, kept for a second in a large fleet
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ namespace plugin {
 
 class Registry {
  public:
-  static constexpr std::int64_t beat_ms = 2'000;
-  static constexpr std::int64_t ttl_ms = 6'000;
+  /// Of a small fleet, whose relays are forgotten 6 s after their last; in one of a thousand relays it is twice that.
+  static constexpr std::int64_t beat_ms_min = 2'000;
 
   /// All borrowed.
   Registry(redis::Client& client, const Host& host, const Clock& clock);
@@ -44,6 +45,8 @@ class Registry {
   void leave(const std::string& relay_id);
 
  private:
+  [[nodiscard]] std::int64_t beat_ms() const;
+  [[nodiscard]] std::int64_t ttl_ms() const;
   void ask();
   void take_roster(const broker::Result<redis::Answer>& answer);
   void take_before(const std::string& before, const broker::RelayStatus& self);
