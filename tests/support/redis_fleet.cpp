@@ -73,8 +73,10 @@ RedisSentinels::RedisSentinels() : ports_(nodes) {
             "\nsentinel monitor " + name + " 127.0.0.1 " + std::to_string(first().port()) +
             " 2\nsentinel down-after-milliseconds " + name + " 500\nsentinel failover-timeout " +
             name + " 5000\n");
-    processes_.push_back(std::make_unique<ChildProcess>(ChildOptions{
-        .program = "/usr/bin/redis-sentinel", .arguments = {file.string()}, .environment = {}}));
+    processes_.push_back(
+        std::make_unique<ChildProcess>(ChildOptions{.program = redis_program(),
+                                                    .arguments = {file.string(), "--sentinel"},
+                                                    .environment = {}}));
   }
   for (std::size_t i = 0; i < nodes; ++i)
     wait_for("the sentinels", [&] {

@@ -1,5 +1,6 @@
 #include "support/redis_server.h"
 
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -46,7 +47,7 @@ void RedisServer::start() {
   if (options_.cluster) add({"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"});
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   process_ = std::make_unique<ChildProcess>(ChildOptions{
-      .program = "/usr/bin/redis-server", .arguments = std::move(arguments), .environment = {}});
+      .program = redis_program(), .arguments = std::move(arguments), .environment = {}});
   bool answers = false;
   wait_until(start_timeout, [&] {
     answers = cli({"PING"}).starts_with("PONG");
@@ -62,6 +63,11 @@ std::string RedisServer::cli(const std::vector<std::string>& command) const {
                      .arguments = std::move(arguments),
                      .environment = {}})
       .output;
+}
+
+std::string redis_program() {
+  const char* named = std::getenv("TURNBROKER_TEST_REDIS");
+  return named != nullptr && *named != '\0' ? named : "/usr/bin/redis-server";
 }
 
 std::string info_field(const RedisServer& server, const std::string& name) {

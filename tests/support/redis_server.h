@@ -48,6 +48,10 @@ class RedisServer {
   std::unique_ptr<ChildProcess> process_;
 };
 
+/// Debian's redis-server, or what the environment's TURNBROKER_TEST_REDIS names: a Valkey, say. As a sentinel,
+/// too.
+[[nodiscard]] std::string redis_program();
+
 /// "run_id" and the like of INFO.
 [[nodiscard]] std::string info_field(const RedisServer& server, const std::string& name);
 
