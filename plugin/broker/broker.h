@@ -152,6 +152,9 @@ class Broker final : public Control, public BrokerDesk {
   void watch_files();
   void on_watch();
 
+  // twin.cpp
+  [[nodiscard]] broker::Status refuse_twin(const std::vector<broker::Incarnation>& open);
+
   // fleet.cpp
   /// Follows the geographic database; what is wrong with it is logged.
   void follow_geo(const std::string& path);

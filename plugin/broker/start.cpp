@@ -169,6 +169,7 @@ broker::Status Broker::make_table() {
   // Incarnations that left no meter table: what they reported last counts.
   auto open = store_->open_incarnations(config.relay.id);
   if (!open) return with_name("ledger", open.error());
+  if (auto status = refuse_twin(open.value()); !status) return with_name("ledger", status.error());
   for (const auto& incarnation : open.value()) {
     host_.warning("incarnation {:016x} left no meter table: its last report counts",
                   incarnation.id);

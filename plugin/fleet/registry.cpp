@@ -132,6 +132,25 @@ void Registry::ask_gone(redis::Client& client, std::int64_t silent_ms,
               });
 }
 
+void Registry::ask_told(redis::Client& client, const std::string& relay_id,
+                        std::function<void(broker::Result<std::optional<Told>>)> done) {
+  redis::Command command;
+  command.routing_key = relay_key + relay_id;
+  command.arguments = {"HGETALL", command.routing_key};
+  client.call(
+      std::move(command), [done = std::move(done)](const broker::Result<redis::Answer>& answer) {
+        if (!answer) return done(answer.error());
+        const auto& reply = answer.value().reply;
+        TextFields fields;
+        for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2)
+          fields.insert_or_assign(reply.items[i].text, reply.items[i + 1].text);
+        // What cannot be read was told by nobody.
+        const auto status = from_fields(fields);
+        if (!status) return done(std::optional<Told>{});
+        done(std::optional<Told>{{status.value().incarnation, status.value().heartbeat_ms}});
+      });
+}
+
 void Registry::leave(const std::string& relay_id) {
   client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + relay_id},
                {std::to_string(ttl_ms()), relay_id, std::to_string(forget_ms)}, [](const auto&) {});

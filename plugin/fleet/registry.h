@@ -10,10 +10,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/relay_status.h"
+#include "broker/result.h"
 #include "clock.h"
 #include "host.h"
 #include "redis/client.h"
@@ -41,6 +43,15 @@ class Registry {
   /// be found out.
   static void ask_gone(redis::Client& client, std::int64_t silent_ms,
                        std::function<void(std::vector<std::string>)> done);
+  /// What was told last of this relay, by whom, as long as it is remembered.
+  struct Told {
+    std::uint64_t incarnation = 0;
+    std::int64_t heartbeat_ms = 0;
+    friend bool operator==(const Told&, const Told&) = default;
+  };
+  /// nullopt: nothing; an error: the server did not answer.
+  static void ask_told(redis::Client& client, const std::string& relay_id,
+                       std::function<void(broker::Result<std::optional<Told>>)> done);
   /// The relay is gone for good.
   void leave(const std::string& relay_id);
 
