@@ -169,8 +169,9 @@ class Broker final : public Control, public BrokerDesk {
   // standing.cpp
   [[nodiscard]] std::string unhealthy() const;
   [[nodiscard]] std::uint64_t standing_shape() const;
-  /// Publishes when the accounts stand otherwise than was told, and at intervals.
+  /// Publishes when the accounts stand otherwise than was told, and tells at intervals what they used.
   void tell_standing();
+  void tell_used(const Account& account) const;
   void publish_standing();
 
   // answer.cpp

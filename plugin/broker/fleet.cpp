@@ -22,7 +22,7 @@ Broker::Broker(Host host, const Clock& clock)
 
 std::uint64_t Broker::live_allocations() const {
   std::uint64_t live = 0;
-  book_->for_each([&](const Account& account) {
+  book_->for_each_active([&](const Account& account) {
     if (account.key.client.empty()) live += account.live.load();
   });
   return live;

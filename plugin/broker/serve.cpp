@@ -137,6 +137,8 @@ void Broker::complete(const AdmissionRequest& request, Account* client) {
   turn_allocation_answer answer{};
   answer.size = sizeof answer;
   AllocationSlot& slot = *request.slot;
+  book_->note_active(*request.account);
+  if (client != nullptr) book_->note_active(*client);
   if (drain_.active() || (request.client_account && client == nullptr)) {
     table_->put_back(slot);
     answer.error_code = stun_insufficient_capacity;
@@ -163,7 +165,7 @@ void Broker::complete(const AdmissionRequest& request, Account* client) {
 void Broker::serve_credit() {
   std::vector<Account*> low;
   std::vector<Account*> dry_ones;
-  book_->for_each([&](Account& account) {
+  book_->for_each_active([&](Account& account) {
     const bool dry = account.refused_octets.load() != 0;
     if (!account.refill_asked.load() && !dry) return;
     const Stage stage = account.stage.load();
@@ -183,7 +185,7 @@ void Broker::serve_credit() {
 
 void Broker::cut_refusing() {
   bool any = false;
-  book_->for_each([&](const Account& account) {
+  book_->for_each_active([&](const Account& account) {
     any = any || (refuses(&account) && account.live.load() != 0);
   });
   if (!any) return;
@@ -237,12 +239,12 @@ void Broker::fold_closed() {
 
 void Broker::roll_periods() {
   const auto now = now_s();
+  if (now < book_->first_end_s()) return;
   std::vector<Account*> ended;
   book_->for_each([&](Account& account) {
     if (account.stage.load() != Stage::over && now >= account.period.end_s)
       ended.push_back(&account);
   });
-  if (ended.empty()) return;
 
   std::vector<Account*> fresh;
   std::vector<Account*> successors;
@@ -269,7 +271,7 @@ void Broker::roll_periods() {
 void Broker::release_idle() {
   const std::int64_t now_ms = clock_.steady_ms();
   std::vector<Account*> unused;
-  book_->for_each([&](Account& account) {
+  book_->for_each_active([&](Account& account) {
     if (account.live.load(std::memory_order_acquire) != 0) {
       account.idle_since_ms = 0;
       return;
@@ -280,8 +282,10 @@ void Broker::release_idle() {
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
   settler_->collect();
+  book_->rest_idle(unused);
   const auto awaited = book_->successors();
   for (Account* account : unused) {
+    if (!account->active) continue;
     const std::int64_t idle_ms = now_ms - account->idle_since_ms;
     const Stage stage = account->stage.load();
     const bool holds_grant = account->pool.load() > 0;

@@ -42,14 +42,18 @@ Settler::Settler(const Host& host, const Clock& clock, MeterTable& table, Accoun
       link_(link),
       incarnation_(std::move(incarnation)) {}
 
-std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
-  const auto accounts = table.accounts();
-  std::vector<Totals> totals(accounts.size());
-  for (std::size_t i = 0; i < accounts.size(); ++i) {
-    const SlotTotals& closed = accounts[i].closed;
-    totals[i].used = {{closed.octets[0], closed.octets[1]}, {closed.packets[0], closed.packets[1]}};
-    totals[i].charged_octets = closed.charged_octets;
-  }
+namespace {
+
+Settler::Totals closed_totals(const AccountSlot& slot) {
+  const SlotTotals& closed = slot.closed;
+  return {{{closed.octets[0], closed.octets[1]}, {closed.packets[0], closed.packets[1]}},
+          closed.charged_octets};
+}
+
+/// Adds what live allocations, and those that wait to be folded, have used; `begin` is called with each
+/// account before.
+template <typename Begin>
+void add_allocations(const MeterTable& table, std::vector<Settler::Totals>& totals, Begin&& begin) {
   for (const AllocationSlot& slot : table.allocations()) {
     if (slot.state.load(std::memory_order_acquire) == SlotState::free) continue;
     const auto used = used_of(slot);
@@ -58,11 +62,36 @@ std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
       if ((slot.meter.charged_directions >> d & 1U) != 0) charged += used.octets[d];
     for (const std::uint32_t owner : {slot.account, slot.client_account}) {
       if (owner >= totals.size()) continue;
+      begin(owner);
       totals[owner].used += used;
       totals[owner].charged_octets += charged;
     }
   }
+}
+
+}  // namespace
+
+std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
+  const auto accounts = table.accounts();
+  std::vector<Totals> totals(accounts.size());
+  for (std::size_t i = 0; i < accounts.size(); ++i) totals[i] = closed_totals(accounts[i]);
+  add_allocations(table, totals, [](std::uint32_t) {});
   return totals;
+}
+
+void Settler::collect() {
+  const auto accounts = table_.accounts();
+  totals_.resize(accounts.size());
+  book_.for_each_active([&](const Account& account) {
+    totals_[account.slot] = closed_totals(accounts[account.slot]);
+  });
+  add_allocations(table_, totals_, [&](std::uint32_t owner) {
+    // Let in by a relay thread just when the account came to rest.
+    Account* account = book_.at(owner);
+    if (account == nullptr || account->active) return;
+    book_.note_active(*account);
+    totals_[owner] = closed_totals(accounts[owner]);
+  });
 }
 
 std::uint64_t Settler::wanted_of(const Account& account, Ask ask) const {
@@ -114,7 +143,10 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
   for (Account* account : accounts)
     if (!account->asking && now_ms >= account->ask_at_ms) asked.push_back(account);
   if (asked.empty()) return;
-  for (Account* account : asked) account->refill_asked.store(false);
+  for (Account* account : asked) {
+    account->refill_asked.store(false);
+    book_.note_active(*account);
+  }
   collect();
   Reports reports;
   reports.reserve(asked.size());
@@ -293,6 +325,7 @@ void Settler::exhaust(Account& account) {
 
 void Settler::change_limit(Account& account, std::uint64_t limit_octets) {
   const std::uint64_t before = account.limit_octets.exchange(limit_octets);
+  book_.note_change();
   table_.account(account.slot).limit_octets = limit_octets;
   if (limit_octets >= before) {
     exchange({&account}, account.ready.load() ? Ask::at_least : Ask::nothing);
@@ -313,6 +346,7 @@ std::uint64_t Settler::give_up_unspent(Account& account, std::uint64_t keep_octe
       static_cast<std::uint64_t>(draw(account, 1, static_cast<std::int64_t>(held - keep_octets)));
   account.granted_octets -= drawn;
   account.must_report = true;
+  book_.note_active(account);
   return drawn;
 }
 
@@ -357,8 +391,16 @@ bool Settler::is_settled(const Account& account) const {
          account.granted_octets <= totals.charged_octets;
 }
 
+void Settler::must_report(Account& account) {
+  // What it has never used or held the ledger need not know.
+  if (account.granted_octets == 0 && totals_[account.slot].used == broker::UsedTotals{}) return;
+  account.must_report = true;
+  book_.note_active(account);
+}
+
 void Settler::report_all() {
-  book_.for_each([](Account& account) { account.must_report = true; });
+  collect();
+  book_.for_each([this](Account& account) { must_report(account); });
   must_report_left_ = true;
   report_changes();
 }
@@ -399,7 +441,7 @@ void Settler::report_changes() {
   const bool round = now_ms >= next_round_ms_;
   if (round) next_round_ms_ = now_ms + link_.report_interval_ms();
   std::vector<Account*> changed;
-  book_.for_each([&](Account& account) {
+  const auto look_at = [&](Account& account) {
     const std::uint64_t octets = octets_of(totals_[account.slot].used);
     const std::int64_t elapsed_ms = now_ms - account.measured_at_ms;
     if (elapsed_ms > 0 && account.measured_at_ms != 0)
@@ -408,11 +450,15 @@ void Settler::report_changes() {
           static_cast<double>(elapsed_ms);
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
-    const bool news = octets != account.reported_octets || account.stage == Stage::exhausted ||
-                      account.tell_in_round;
+    const bool news = octets != account.reported_octets ||
+                      account.stage.load() == Stage::exhausted || account.tell_in_round;
     // One that learns is asked until it has learned: then what is left is known.
     if (account.must_report || account.learning || (round && news)) changed.push_back(&account);
-  });
+  };
+  if (round)
+    book_.for_each(look_at);
+  else
+    book_.for_each_active(look_at);
   exchange(changed, Ask::ahead);
 }
 
@@ -425,11 +471,12 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
     host_.error("the ledger was out of reach for longer than grants are valid: {}",
                 extra_octets ? "relaying goes on as on_store_loss allows" : "allocations are cut");
   bool any = false;
+  collect();
   book_.for_each([&](Account& account) {
     const Stage stage = account.stage.load();
     if (!ended) {
       if (stage == Stage::halted) account.stage.store(Stage::open, std::memory_order_release);
-      account.must_report = true;
+      must_report(account);
       return;
     }
     // What is left of a grant ends with it: a store that forgot it may have granted it to others.

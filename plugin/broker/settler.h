@@ -80,7 +80,7 @@ class Settler {
   };
   /// By account slot: folded and live use together.
   [[nodiscard]] static std::vector<Totals> totals_of(const MeterTable& table);
-  void collect() { totals_ = totals_of(table_); }
+  void collect();
   [[nodiscard]] const std::vector<Totals>& totals() const { return totals_; }
 
   [[nodiscard]] const std::string& store_error() const { return store_error_; }
@@ -102,6 +102,7 @@ class Settler {
   std::uint64_t give_up_unspent(Account& account, std::uint64_t keep_octets);
   [[nodiscard]] Reports reports_of_left();
   void report_left();
+  void must_report(Account& account);
   void give_up_beyond(Account& account, std::uint64_t granted_octets);
   void exhaust(Account& account);
   void note_store(const broker::Error* error);

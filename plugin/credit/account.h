@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "broker/account.h"
@@ -30,6 +31,24 @@ constexpr bool refuses(Stage stage) {
   return stage == Stage::exhausted || stage == Stage::closed || stage == Stage::halted;
 }
 
+/// The stage, and a count of its changes for whoever wants to know that there was one.
+class StageCell {
+ public:
+  [[nodiscard]] Stage load(std::memory_order order = std::memory_order_seq_cst) const {
+    return stage_.load(order);
+  }
+  /// The broker thread alone.
+  void store(Stage stage, std::memory_order order = std::memory_order_seq_cst) {
+    if (changes_ != nullptr && stage != stage_.load(std::memory_order_relaxed)) ++*changes_;
+    stage_.store(stage, order);
+  }
+  void count_in(std::uint64_t& changes) { changes_ = &changes; }
+
+ private:
+  std::atomic<Stage> stage_{Stage::open};
+  std::uint64_t* changes_ = nullptr;
+};
+
 struct Account {
   Account(broker::AccountKey account_key, std::uint32_t slot_index)
       : key(std::move(account_key)), slot(slot_index) {}
@@ -46,7 +65,7 @@ struct Account {
   std::atomic<bool> ready{false};  ///< has had its first answer from the ledger
 
   // The broker thread writes, relay threads read.
-  alignas(64) std::atomic<Stage> stage{Stage::open};
+  alignas(64) StageCell stage;
   std::atomic<std::uint64_t> limit_octets{0};
   std::atomic<std::int64_t> low_water{0};  ///< ask for a refill when the pool falls below it
   std::atomic<std::uint64_t> rate_octets_per_s{0};  ///< per allocation; 0: no limit
@@ -55,6 +74,7 @@ struct Account {
   std::atomic<Account*> successor{nullptr};  ///< set before Stage::over
 
   // The broker thread only.
+  bool active = false;                 ///< AccountBook::for_each_active visits it
   std::uint64_t granted_octets = 0;    ///< cumulative in this incarnation
   std::uint64_t remaining_octets = 0;  ///< the ledger could still grant, at its last answer
   broker::UsedTotals others;           ///< other incarnations' use, at its last answer
@@ -78,6 +98,9 @@ struct Account {
   std::int64_t idle_since_ms = 0;
   broker::Period period;
   broker::PeriodKind period_kind = broker::PeriodKind::total;
+  /// Its charged use in the whole fleet, as other threads were told last.
+  std::shared_ptr<std::atomic<std::uint64_t>> told_used =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
   std::uint64_t unpublished = 0;  ///< Stage::over: snapshots from this version on do not name it
 };
 

@@ -128,7 +128,7 @@ void Process::every_second() {
 void Process::serve_credit() {
   std::vector<Account*> low;
   std::vector<Account*> dry_ones;
-  book_.for_each([&](Account& account) {
+  book_.for_each_active([&](Account& account) {
     const bool dry = account.refused_octets.load() != 0;
     if (!account.refill_asked.load() && !dry) return;
     const Stage stage = account.stage.load();
@@ -161,6 +161,7 @@ void Process::fold_closed() {
 
 void Process::roll_periods() {
   const std::int64_t now_s = clock_.unix_ms() / 1'000;
+  if (now_s < book_.first_end_s()) return;
   std::vector<Account*> ended;
   book_.for_each([&](Account& account) {
     if (account.stage.load() != Stage::over && now_s >= account.period.end_s)
@@ -184,12 +185,13 @@ void Process::roll_periods() {
     book_.forget_before(ended[i]->key);
     place_.truth.dropped_before(life_, ended[i]->key, place_.share_of());
   }
+  book_.find_first_end();
 }
 
 void Process::release_idle() {
   const std::int64_t now_ms = clock_.steady_ms();
   std::vector<Account*> unused;
-  book_.for_each([&](Account& account) {
+  book_.for_each_active([&](Account& account) {
     if (account.live.load() != 0) {
       account.idle_since_ms = 0;
       return;
@@ -199,8 +201,10 @@ void Process::release_idle() {
   });
   fold_closed();
   settler_.collect();
+  book_.rest_idle(unused);
   const auto awaited = book_.successors();
   for (Account* account : unused) {
+    if (!account->active) continue;
     const auto erase = [&] {
       place_.truth.freed(life_, *truths_[account->slot]);
       book_.erase(*account);
