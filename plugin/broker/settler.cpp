@@ -25,6 +25,8 @@ constexpr std::int64_t exhausted_quiet_ms = 1'000;
 constexpr std::int64_t learning_ask_ms = 300;
 /// A grant lasts beyond the next round of reports, which then makes it up: no question of its own is needed.
 constexpr double rounds_in_grant = 1.5;
+/// A relay begins with half of this part of an account's limit; what is too much goes back.
+constexpr std::uint64_t first_grant_part = 500;
 /// What is less than this part of what remains is not missed by others for a while.
 constexpr std::uint64_t small_part = 8;
 /// An exhausted account of a fleet opens again for no less, lest the last crumbs that relays give
@@ -94,6 +96,19 @@ void Settler::collect() {
   });
 }
 
+std::uint64_t Settler::wanted_beyond(const Account& account, std::uint64_t held_octets) const {
+  const double interval_s = static_cast<double>(link_.report_interval_ms()) / 1000.0;
+  broker::GrantSize size;
+  size.refill_s = std::max(size.refill_s, rounds_in_grant * interval_s);
+  if (!link_.is_shared()) return broker::wanted_octets(size, held_octets, account.octets_per_s);
+  // Before the first answer nobody knows what remains.
+  const bool known = account.ready.load() || account.remaining_octets != 0;
+  const std::uint64_t remaining =
+      known ? account.remaining_octets : account.limit_octets.load() / first_grant_part;
+  return broker::wanted_share_octets(size, held_octets, account.octets_per_s, remaining,
+                                     account.holders);
+}
+
 std::uint64_t Settler::wanted_of(const Account& account, Ask ask) const {
   const Stage stage = account.stage.load();
   if (ask == Ask::nothing || stage == Stage::halted) return 0;
@@ -111,12 +126,7 @@ std::uint64_t Settler::wanted_of(const Account& account, Ask ask) const {
       return 0;
   }
   const std::uint64_t held = at_least ? 0 : broker::saturating_sub(unspent(account), soon_spent);
-  broker::GrantSize size;
-  size.refill_s = std::max(size.refill_s, rounds_in_grant * interval_s);
-  std::uint64_t wanted =
-      link_.is_shared() ? broker::wanted_share_octets(size, held, account.octets_per_s,
-                                                      account.remaining_octets, account.holders)
-                        : broker::wanted_octets(size, held, account.octets_per_s);
+  std::uint64_t wanted = wanted_beyond(account, held);
   if (ask == Ask::ahead) wanted = broker::saturating_sub(wanted, held);
   return wanted == 0 ? 0 : std::max(wanted, account.refused_octets.load());
 }
@@ -207,9 +217,10 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
   account.granted_octets += added;
   put_back(account, static_cast<std::int64_t>(added));
-  // Half of what is there now: the next grant is asked for while this one is still being spent.
-  account.low_water.store(
-      grant.remaining_octets == 0 ? 0 : static_cast<std::int64_t>(unspent(account) / 2));
+  // The next grant is asked for while this one is still being spent: when half is left, or half of what
+  // there should be.
+  const std::uint64_t enough = std::min(unspent(account), wanted_beyond(account, 0));
+  account.low_water.store(grant.remaining_octets == 0 ? 0 : static_cast<std::int64_t>(enough / 2));
   if (report.wanted_octets != 0) account.ready.store(true, std::memory_order_release);
   if (account.dry_asked) account.dry_answered = true;
   reopen(account, report, grant, added);
@@ -337,6 +348,14 @@ void Settler::change_limit(Account& account, std::uint64_t limit_octets) {
   // Until the store answers the account stays dry: never over the new limit.
   account.lowered = true;
   exchange({&account}, Ask::at_least);
+}
+
+void Settler::correct_limit(Account& ended, std::uint64_t limit_octets) {
+  if (ended.limit_octets.exchange(limit_octets) == limit_octets) return;
+  book_.note_change();
+  table_.account(ended.slot).limit_octets = limit_octets;
+  take_back(ended);
+  give_up_unspent(ended, 0);
 }
 
 std::uint64_t Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {

@@ -45,6 +45,9 @@ class Settler {
   /// it.
   void change_limit(Account& account, std::uint64_t limit_octets);
 
+  /// The same for one whose period was over when the limit changed, and which the wall clock was set back into.
+  void correct_limit(Account& ended, std::uint64_t limit_octets);
+
   /// Whether accounts have become exhausted since it was asked last: their allocations are to be cut.
   [[nodiscard]] bool take_exhausted() { return std::exchange(exhausted_, false); }
 
@@ -90,6 +93,8 @@ class Settler {
   using Reports = std::vector<broker::UsageReport>;
 
   [[nodiscard]] broker::UsageReport report_of(Account& account, Ask ask) const;
+  [[nodiscard]] std::uint64_t wanted_beyond(const Account& account,
+                                            std::uint64_t held_octets) const;
   [[nodiscard]] std::uint64_t wanted_of(const Account& account, Ask ask) const;
   void take_answers(const std::vector<Account*>& accounts, const Reports& reports,
                     const broker::Result<std::vector<broker::Grant>>& grants);

@@ -22,7 +22,7 @@ constexpr std::array<broker::MediaType, Process::quotas> media{broker::MediaType
 /// The host's services have no one to say whose they are: whoever called last.
 struct Called {
   World* world = nullptr;
-  const std::string* relay = nullptr;
+  std::string relay;
   std::vector<std::uint64_t> cancelled;
 };
 Called called;
@@ -32,7 +32,7 @@ turn_host make_table() {
   table.size = sizeof table;
   table.abi_version = TURN_PLUGIN_ABI_VERSION;
   table.log = [](turn_log_level, const char* text) {
-    if (called.world != nullptr) called.world->note("{}: {}", *called.relay, text);
+    if (called.world != nullptr) called.world->note("{}: {}", called.relay, text);
   };
   table.cancel_allocation = [](std::uint64_t id, turn_close_reason) {
     called.cancelled.push_back(id);
@@ -45,7 +45,7 @@ const turn_host host_table = make_table();
 
 void note_caller(World& world, const Life& life) {
   called.world = &world;
-  called.relay = &life.who.relay_id;
+  called.relay = life.who.relay_id;
 }
 
 }  // namespace
@@ -82,7 +82,11 @@ Account* Process::account_for(std::size_t quota, const std::string& client) {
   const std::int64_t now_s = clock_.unix_ms() / 1'000;
   const std::int64_t start_s = now_s - now_s % place_.period_s;
   const broker::AccountKey key{"acme", media[quota], start_s, client};
-  if (Account* known = book_.find(key); known != nullptr) return known;
+  if (Account* known = book_.find(key); known != nullptr) {
+    if (known->stage.load() == Stage::over)
+      settler_.correct_limit(*known, limit_of(key, limits_[quota]));
+    return known;
+  }
   Account* account = book_.add(key, broker::PeriodKind::day, {start_s, start_s + place_.period_s});
   if (account == nullptr) return nullptr;
   account->limit_octets.store(limit_of(key, limits_[quota]));
