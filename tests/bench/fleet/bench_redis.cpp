@@ -24,7 +24,8 @@ BenchRedis::BenchRedis() {
     std::cerr << "fleet-bench: one core only: the server and the relays share it\n";
   }
   turntest::RedisOptions options;
-  options.arguments = {"--appendonly", "yes", "--appendfsync", "everysec"};
+  options.arguments = {"--appendonly", "yes",   "--appendfsync",
+                       "everysec",     "--dir", directory_.path().string()};
   server_ = std::make_unique<turntest::RedisServer>(std::move(options));
   if (several) ::sched_setaffinity(0, sizeof all, &all);
 }
