@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench_host.h"
 #include "bench_redis.h"
 #include "component/fake_relay.h"
 #include "http/handles.h"
@@ -213,14 +214,18 @@ nlohmann::json run_broker(const Options& options) {
   const TrafficMix mix(options.relay_bit_s, options.accounts);
   const BenchRedis redis;
   const broker::RedisConfig redis_config = redis.config();
+  {
+    const BenchHost host;
+    const plugin::Clock clock;
+    const plugin::http::EventBaseHandle base(event_base_new());
+    learn(base.get(), clock, host.host(), redis_config);
+  }
   testing::RunningBroker running(config_of(mix, redis.port()), now_s);
   const plugin::Host host(running.host.table());
   const plugin::Clock clock;
   std::unique_ptr<OtherRelays> others;
   if (options.relays > 1)
     others = std::make_unique<OtherRelays>(clock, host, redis_config, options.relays - 1);
-  // A store that was empty grants nothing at first.
-  std::this_thread::sleep_for(std::chrono::milliseconds(redis_config.validity_time_ms * 12 / 10));
   std::cerr << "fleet-bench: the broker is idle\n";
   const double idle = broker_share(running.broker(), [&] {
     std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds / 2));

@@ -9,7 +9,8 @@
 
 namespace fleet_bench {
 
-/// The figures, and in `problem` why they mean nothing, if so. Throws when it cannot be run at all.
+/// The figures; in `problem` what is wrong with them, if anything; and whether the simulator itself was
+/// too `late` for them to mean something. Throws when it cannot be run at all.
 [[nodiscard]] nlohmann::json run_fleet(const Options& options);
 
 }  // namespace fleet_bench

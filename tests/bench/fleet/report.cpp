@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Beyond it the relays were served so late that what they cost is not what relays cost.
+/// Beyond it relays were visited so late that what they cost is not what relays cost.
 constexpr double lag_p99_ms_max = 200;
 
 double us(std::int64_t ns) { return static_cast<double>(ns) / 1e3; }
@@ -66,11 +66,10 @@ json asked(const Measured& before, const Measured& after, double seconds) {
           {"rosters_per_s", rate(&Measured::rosters)}};
 }
 
-std::string problem_of(const Measured& in_window, const Measured& at_end, double lag_p99_ms,
+/// Why the figures would be wrong on any machine.
+std::string problem_of(const Measured& at_end, std::uint64_t failures,
                        std::optional<std::uint64_t> ledger_octets) {
-  if (lag_p99_ms > lag_p99_ms_max)
-    return "the simulator was late: its visits lagged by " + std::to_string(lag_p99_ms) + " ms";
-  if (in_window.failures != 0) return std::to_string(in_window.failures) + " exchanges failed";
+  if (failures != 0) return std::to_string(failures) + " exchanges failed";
   if (!ledger_octets) return "the ledger did not tell what it knows";
   if (*ledger_octets != at_end.relayed_octets)
     return "the ledger knows of " + std::to_string(*ledger_octets) + " octets, relayed were " +
@@ -94,8 +93,6 @@ json report(const Options& options, const Sample& before, const Sample& after,
                          d(after.server.sent_octets - before.server.sent_octets);
   const double tbit_s = window.relayed_octets * 8 / window.seconds / 1e12;
   const double lag_p99_ms = us(b.lag_ns.quantile_ns(0.99)) / 1e3;
-  Measured in_window = b;
-  in_window.failures -= a.failures;
   return {
       {"relays", options.relays},
       {"accounts", options.accounts},
@@ -123,11 +120,12 @@ json report(const Options& options, const Sample& before, const Sample& after,
       {"grant_us_p99", us(b.grant_ns.quantile_ns(0.99))},
       {"simulator_cpu", (after.cpu_s - before.cpu_s) / window.seconds},
       {"simulator_lag_ms_p99", lag_p99_ms},
+      {"late", lag_p99_ms > lag_p99_ms_max},
       {"simulator_lag_ms_max", us(b.lag_ns.quantile_ns(1)) / 1e3},
       {"log_errors", errors},
       {"relayed_octets_total", at_end.relayed_octets},
       {"ledger_octets_total", ledger_octets.value_or(0)},
-      {"problem", problem_of(in_window, at_end, lag_p99_ms, ledger_octets)},
+      {"problem", problem_of(at_end, b.failures - a.failures, ledger_octets)},
   };
 }
 
