@@ -2,7 +2,7 @@
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # pylint: disable=wrong-import-position
+from matplotlib import pyplot, ticker
 
 VARIABLES = {
     "relays": ("relays", 1),
@@ -25,6 +25,12 @@ def others(variable, point):
     return ", ".join(text for name, text in fixed.items() if name != variable)
 
 
+def plain_numbers(axis):
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 3)))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_minor_locator(ticker.NullLocator())
+
+
 def draw(grown, path):
     """`grown` is fleet_cost.growth()'s."""
     figure, rows = pyplot.subplots(len(FIGURES), len(VARIABLES), figsize=(11, 6), sharex="col",
@@ -42,11 +48,15 @@ def draw(grown, path):
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.grid(True, which="major", color="0.9")
-            axes.legend(loc="upper left", fontsize=8, frameon=False)
+            axes.legend(loc="lower right", fontsize=9, frameon=False)
             if name == next(iter(FIGURES)):
                 axes.set_title(others(variable, each["points"][0]), fontsize=9)
             if name == list(FIGURES)[-1]:
                 axes.set_xlabel(x_label)
+            plain_numbers(axes.xaxis)
         axes_of_row[0].set_ylabel(label)
+        axes_of_row[0].margins(y=0.15)
+        plain_numbers(axes_of_row[0].yaxis)
+    figure.align_ylabels()
     figure.savefig(path, dpi=100)
     pyplot.close(figure)

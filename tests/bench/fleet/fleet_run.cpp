@@ -31,8 +31,9 @@ using std::chrono::steady_clock;
 constexpr std::int64_t timer_us = 1'000;
 /// Between looks at the network.
 constexpr std::size_t visits_at_once_max = 64;
+/// A simulator that is later than this begins its timetable anew.
 constexpr std::int64_t lag_us_max = 500'000;
-constexpr std::int64_t join_us = 8'000;  ///< from one relay to the next
+constexpr std::int64_t join_us = 15'000;  ///< from one relay to the next
 constexpr std::int64_t join_timeout_us = 120'000'000;
 /// Relays that end at once: the server has to answer each in time.
 constexpr std::size_t ending_max = 16;
@@ -59,6 +60,13 @@ class Run {
                directory_.path().string(),
                static_cast<std::int64_t>(options.spread_s * 1'000),
                options.without} {}
+  ~Run() {
+    relays_.clear();
+    probe_.reset();
+    event_base_loop(base_.get(), EVLOOP_NONBLOCK);  // what libevent puts off until it runs again
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
 
   nlohmann::json run() {
     learn(base_.get(), clock_, host_.host(), redis_config_);

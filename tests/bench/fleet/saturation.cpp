@@ -56,6 +56,14 @@ class Saturation {
     for (std::size_t i = 0; i < connections; ++i) connect();
   }
 
+  ~Saturation() {
+    ledgers_.clear();
+    clients_.clear();
+    event_base_loop(base_.get(), EVLOOP_NONBLOCK);  // what libevent puts off until it runs again
+  }
+  Saturation(const Saturation&) = delete;
+  Saturation& operator=(const Saturation&) = delete;
+
   nlohmann::json run() {
     for (std::size_t i = 0; i < ledgers_.size() && options_.exchanges_per_s == 0; ++i)
       for (std::size_t n = 0; n < pipelined; ++n) send(i, true);

@@ -8,21 +8,18 @@
 #include <utility>
 
 #include "broker/record_of.h"
-#include "sim_status.h"
 
 namespace fleet_bench {
 
 using plugin::Account;
 using plugin::AllocationSlot;
 using plugin::Settler;
-using plugin::SlotState;
 using plugin::Stage;
 
 namespace {
 
 // As in plugin/broker/serve.cpp and ledgers.cpp.
 constexpr std::int64_t account_idle_ms = 10'000;
-constexpr std::int64_t revocations_interval_ms = 30'000;
 constexpr int ends_max = 10;
 constexpr std::int64_t pings_in_validity = 5;
 constexpr std::int64_t pauses_in_validity = 5;
@@ -208,73 +205,6 @@ void SimRelay::release_idle(std::int64_t now_ms) {
     if (account->pool.load() > 0 && account->stage.load() != Stage::exhausted &&
         now_ms - account->idle_since_ms >= account_idle_ms)
       settler_.release(*account);
-}
-
-void SimRelay::tell_fleet() {
-  std::array<std::uint64_t, 2> octets{};
-  std::uint64_t live = 0;
-  book_.for_each([&](const Account& account) {
-    live += account.live.load();
-    if (account.slot >= settler_.totals().size()) return;
-    const auto& used = settler_.totals()[account.slot].used;
-    for (std::size_t d = 0; d < octets.size(); ++d) octets.at(d) += used.octets.at(d);
-  });
-  auto self = plausible_status(id_, table_.header().incarnation, place_.clock);
-  self.allocations_max = table_.header().allocations_max;
-  self.allocations = live;
-  for (std::size_t d = 0; d < octets.size(); ++d)
-    self.octets_per_s.at(d) = broker::saturating_sub(octets.at(d), told_octets_.at(d));
-  told_octets_ = octets;
-  registry_.look(self);
-}
-
-void SimRelay::tell_usage(std::int64_t now_ms) {
-  if (now_ms < next_usage_ms_) return;
-  next_usage_ms_ = now_ms + place_.redis.report_interval_ms;
-  usage_teller_.tell(place_.clock.unix_ms(), usage(), allocations());
-}
-
-void SimRelay::fetch_revocations(std::int64_t now_ms) {
-  if (now_ms < next_revocations_ms_) return;
-  next_revocations_ms_ = now_ms + revocations_interval_ms;
-  ledger_.revocations(place_.clock.unix_ms() / 1'000, [](const auto&) {});
-}
-
-/// As Broker::usage().
-std::vector<plugin::AccountStatus> SimRelay::usage() {
-  settler_.collect();
-  std::vector<plugin::AccountStatus> list;
-  book_.for_each([&](const Account& account) {
-    const auto& totals = settler_.totals()[account.slot];
-    plugin::AccountStatus status;
-    status.csp = account.key.csp;
-    status.media = account.key.media;
-    status.period = broker::period_name(account.period_kind, account.key.period_start_s);
-    status.limit_octets = account.limit_octets.load();
-    status.used_octets = totals.charged_octets + account.others_charged_octets;
-    status.used = totals.used;
-    status.used += account.others;
-    status.allocations = account.live.load();
-    list.push_back(std::move(status));
-  });
-  return list;
-}
-
-/// As Broker::allocations().
-std::vector<plugin::AllocationStatus> SimRelay::allocations() const {
-  std::vector<plugin::AllocationStatus> list;
-  for (const AllocationSlot& slot : table_.allocations()) {
-    if (slot.state.load(std::memory_order_acquire) != SlotState::live) continue;
-    const auto record = record_of(table_, slot, plugin::EndReason::released);
-    plugin::AllocationStatus status;
-    status.id = record.allocation;
-    status.csp = record.csp;
-    status.media = record.media;
-    status.client = record.client;
-    status.used = record.used;
-    list.push_back(std::move(status));
-  }
-  return list;
 }
 
 void SimRelay::finish(std::function<void(broker::Status)> done) {

@@ -49,6 +49,8 @@ class SimRelay {
  public:
   /// Visits a second: each serves the calls of its part of the second.
   static constexpr std::size_t visits_per_s = 20;
+  static constexpr std::int64_t revocations_interval_ms =
+      30'000;  ///< as in plugin/broker/ledgers.cpp
 
   SimRelay(const Place& place, std::size_t number, std::uint64_t seed);
   ~SimRelay();
@@ -99,11 +101,13 @@ class SimRelay {
   void serve_credit();
   void fold_closed();
   void release_idle(std::int64_t now_ms);
+  [[nodiscard]] plugin::Account& account_of(std::size_t csp, broker::MediaType media);
   void end(std::function<void(broker::Status)> done, int tries);
+
+  // sim_telling.cpp
   void tell_fleet();
   void tell_usage(std::int64_t now_ms);
   void fetch_revocations(std::int64_t now_ms);
-  [[nodiscard]] plugin::Account& account_of(std::size_t csp, broker::MediaType media);
   [[nodiscard]] std::vector<plugin::AccountStatus> usage();
   [[nodiscard]] std::vector<plugin::AllocationStatus> allocations() const;
   [[nodiscard]] bool has(const char* part) const { return !place_.without.contains(part); }

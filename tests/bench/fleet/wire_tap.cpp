@@ -14,12 +14,14 @@
 #include "redis/stream.h"
 
 // redis::Stream::write, as the linker names it: what calls it calls the first, which calls the second.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 void __wrap__ZN6plugin5redis6Stream5writeESt17basic_string_viewIcSt11char_traitsIcEE(
     plugin::redis::Stream* stream, std::string_view octets);
 void __real__ZN6plugin5redis6Stream5writeESt17basic_string_viewIcSt11char_traitsIcEE(
     plugin::redis::Stream* stream, std::string_view octets);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace fleet_bench {
 
