@@ -27,6 +27,8 @@ class RecordStream {
 
   /// To be called about once a second, and until it is idle before a stop.
   void look();
+  /// Of the record files, that the stream does not have yet. Looks at the files.
+  [[nodiscard]] std::uint64_t backlog_octets() const { return tail_.octets_left(); }
   /// Nothing is on its way.
   [[nodiscard]] bool is_idle() const { return open_ == 0; }
 
