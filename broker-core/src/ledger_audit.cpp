@@ -177,31 +177,34 @@ class Audit {
   }
 
   void check_shares() {
-    for (const BookedShare& booked : books_.shares) {
-      const std::string who = name_of(booked.who);
-      const std::string unspent =
-          octets_text(saturating_sub(booked.share.granted_octets, booked.share.charged_octets));
-      check_amounts("the share of " + who, booked.share, booked.who.relay_id);
-      if (booked.state == IncarnationState::ended)
-        add(Kind::share_of_ended,
-            who + " has ended and still has a share, which it cannot report on any more: the " +
-                unspent + " unspent in it stay unusable until the period ends",
-            booked.who.relay_id);
-      else if (booked.state == IncarnationState::unknown)
-        add(Kind::share_of_unknown,
-            who +
-                " has a share, and the ledger knows it neither as open nor as ended, so that its "
-                "relay will not end it when it starts again: the " +
-                unspent + " unspent in it stay unusable until it reports",
-            booked.who.relay_id);
-      if (!booked.listed)
-        add(Kind::share_not_listed,
-            "the share of " + who +
-                " is not in the list of that incarnation's accounts, and its end "
-                "will not find it: the " +
-                unspent + " unspent in it would stay unusable",
-            booked.who.relay_id);
-    }
+    for (const BookedShare& booked : books_.shares) check_share(booked);
+  }
+
+  void check_share(const BookedShare& booked) {
+    const std::string who = name_of(booked.who);
+    const std::string unspent =
+        octets_text(saturating_sub(booked.share.granted_octets, booked.share.charged_octets));
+    const std::string& relay = booked.who.relay_id;
+    check_amounts("the share of " + who, booked.share, relay);
+    if (booked.state == IncarnationState::ended)
+      add(Kind::share_of_ended,
+          who + " has ended and still has a share, which it cannot report on any more: the " +
+              unspent + " unspent in it stay unusable until the period ends",
+          relay);
+    else if (booked.state == IncarnationState::unknown)
+      add(Kind::share_of_unknown,
+          who +
+              " has a share, and the ledger knows it neither as open nor as ended, so that its "
+              "relay will not end it when it starts again: the " +
+              unspent + " unspent in it stay unusable until it reports",
+          relay);
+    if (!booked.listed)
+      add(Kind::share_not_listed,
+          "the share of " + who +
+              " is not in the list of that incarnation's accounts, and its end will not find it: "
+              "the " +
+              unspent + " unspent in it would stay unusable",
+          relay);
   }
 
   void check_own() {

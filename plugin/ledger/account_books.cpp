@@ -17,7 +17,6 @@ namespace plugin {
 namespace {
 
 using broker::AccountBooks;
-using broker::BookedShare;
 using broker::IncarnationState;
 
 constexpr std::size_t sums = 6;  ///< of totals and of shares, in the same order

@@ -10,7 +10,6 @@ namespace plugin {
 
 using broker::AccountBooks;
 using broker::BooksPage;
-using broker::Error;
 using broker::IncarnationState;
 using broker::Result;
 
@@ -19,7 +18,8 @@ namespace {
 constexpr std::string_view reading = "read the ledger";
 constexpr std::int64_t page = 500;
 
-/// One row for each share, and one for an account without any.
+/// One row for each share, and one for an account without any. Shares are found by their key, which begins
+/// with the incarnation: there are few of these, and no list of them is as true as the shares themselves.
 constexpr std::string_view accounts_sql =
     "SELECT a.number, a.csp, a.media, a.period_start_s, a.client, "
     "a.client_to_peer_octets, a.peer_to_client_octets, a.client_to_peer_packets, "
@@ -29,7 +29,8 @@ constexpr std::string_view accounts_sql =
     "i.relay_id, i.id, i.ended IS NOT NULL, i.number IS NOT NULL "
     "FROM (SELECT * FROM accounts WHERE number > ?1 AND (?2 = '' OR csp = ?2) "
     "AND (?3 OR client = '') ORDER BY number LIMIT ?4) a "
-    "LEFT JOIN shares s ON s.account = a.number "
+    "LEFT JOIN shares s ON s.incarnation IN (SELECT DISTINCT incarnation FROM shares) "
+    "AND s.account = a.number "
     "LEFT JOIN incarnations i ON i.number = s.incarnation ORDER BY a.number, s.incarnation";
 constexpr int sums_at = 5;
 constexpr int share_at = 11;
