@@ -24,12 +24,19 @@ Response with_type(const AdminRoute& route, Response response) {
                                 : problem_of_status(response.status, detail);
 }
 
-Response answer_of(const AdminRoute& route, Control& control, const Request& request) {
+/// Calls `answer` once, on the broker thread.
+void answer_on_broker(const AdminRoute& route, Control& control, const Request& request,
+                      const http::Answer& answer) {
   try {
-    return with_type(route, route.handler(control, request));
+    if (route.handler.at_once != nullptr)
+      answer(with_type(route, route.handler.at_once(control, request)));
+    else
+      route.handler.later(control, request, [&route, answer](Response response) {
+        answer(with_type(route, std::move(response)));
+      });
   } catch (const std::exception&) {
     // What it says may hold a secret.
-    return problem(ProblemType::internal, "the broker could not answer because of an error in it");
+    answer(problem(ProblemType::internal, "the broker could not answer because of an error in it"));
   }
 }
 
@@ -49,16 +56,13 @@ std::optional<Response> refusal(ApiContext& context, const Request& request) {
 }  // namespace
 
 const std::vector<AdminRoute>& admin_route_list() {
-  static const std::vector<AdminRoute> list{
-      {"GET", "/v1/admin/usage", get_usage, ProblemType::unknown_csp},
-      {"GET", "/v1/admin/allocations", get_allocations},
-      {"POST", "/v1/admin/cut", post_cut},
-      {"POST", "/v1/admin/credentials", post_credentials},
-      {"POST", "/v1/admin/revoke", post_revoke},
-      {"POST", "/v1/admin/reload", post_reload},
-      {"POST", "/v1/admin/drain", post_drain},
-      {"GET", "/v1/admin/status", get_status},
-  };
+  static const std::vector<AdminRoute> list = [] {
+    std::vector<AdminRoute> made;
+    for (const AdminHandler& handler : admin_handlers())
+      made.push_back({handler, handler.path == "/v1/admin/usage" ? ProblemType::unknown_csp
+                                                                 : ProblemType::not_found});
+    return made;
+  }();
   return list;
 }
 
@@ -69,11 +73,14 @@ void answer_admin(ApiContext& context, const std::shared_ptr<ThreadLoop>& loop,
     to(std::move(response));
   };
   if (auto refused = refusal(context, request)) return finish(answer, std::move(*refused));
-  const bool taken = context.desk.post([loop, route, request, answer, finish](Control& control) {
-    auto response = std::make_shared<Response>(answer_of(route, control, request));
+  const auto back = [loop, answer, finish](Response response) {
+    auto kept = std::make_shared<Response>(std::move(response));
     // When the loop has ended, so has the connection.
     [[maybe_unused]] const bool posted =
-        loop->post([response, answer, finish] { finish(answer, std::move(*response)); });
+        loop->post([kept, answer, finish] { finish(answer, std::move(*kept)); });
+  };
+  const bool taken = context.desk.post([&route, request, back](Control& control) {
+    answer_on_broker(route, control, request, back);
   });
   if (!taken)
     finish(answer, problem_for_now(ProblemType::overloaded, "the broker has too much to do", 1));

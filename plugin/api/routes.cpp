@@ -64,7 +64,7 @@ void add_rethink(http::Router& router, ApiContext& context) {
 void add_admin(http::Router& router, ApiContext& context, const std::shared_ptr<ThreadLoop>& loop) {
   for (const AdminRoute& route : admin_route_list())
     router.add_deferred(
-        route.method, route.path,
+        route.handler.method, route.handler.path,
         [&context, loop, &route](const Request& request, const http::Answer& answer) {
           answer_admin(context, loop, route, request, answer);
         });

@@ -4,7 +4,9 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "credit/account.h"
@@ -30,6 +32,14 @@ class AccountBook {
   /// What it used is remembered, should it come back in this incarnation: a client returns, or the wall
   /// clock is set back into a period that is over.
   void erase(Account& account);
+
+  /// What an erased account used, while that is remembered; nullptr else.
+  [[nodiscard]] const SlotTotals* left(const broker::AccountKey& key) const;
+  /// What accounts of CSPs used that were erased and have not come back; of all periods, for ever.
+  [[nodiscard]] const std::map<std::pair<std::string, broker::MediaType>, SlotTotals>& retired()
+      const {
+    return retired_;
+  }
 
   /// Accounts that allocations of an ended period have yet to move to: not to be erased.
   [[nodiscard]] std::unordered_set<const Account*> successors() const;
@@ -79,6 +89,7 @@ class AccountBook {
   std::vector<Account*> active_;
   std::map<broker::AccountKey, SlotTotals>
       left_;  ///< sums of erased accounts, until the period after theirs ends
+  std::map<std::pair<std::string, broker::MediaType>, SlotTotals> retired_;
 };
 
 }  // namespace plugin

@@ -15,11 +15,14 @@
 #include "api/standing.h"
 #include "broker/account_book.h"
 #include "broker/announcer.h"
+#include "broker/books_walk.h"
 #include "broker/config.h"
 #include "broker/config_watch.h"
 #include "broker/desk.h"
 #include "broker/drain.h"
 #include "broker/fleet_bus.h"
+#include "broker/ledger_audit.h"
+#include "broker/ports/ledger_books.h"
 #include "broker/ports/ledger_link.h"
 #include "broker/ports/ledger_store.h"
 #include "broker/record_stream.h"
@@ -36,6 +39,9 @@
 #include "fleet/registry.h"
 #include "host.h"
 #include "http/handles.h"
+#include "metrics/exchange_meter.h"
+#include "metrics/metrics_view.h"
+#include "metrics/tally.h"
 #include "records/record_writer.h"
 #include "redis/client.h"
 #include "relay/inbox.h"
@@ -98,6 +104,10 @@ class Broker final : public Control, public BrokerDesk {
   [[nodiscard]] BrokerStatus status() override;
   [[nodiscard]] broker::Result<DrainStatus> drain(const DrainRequest& request) override;
   [[nodiscard]] broker::Result<DrainStatus> undrain() override;
+  [[nodiscard]] std::vector<RelayView> relays() override { return known_relays(); }
+  void ledger_usage(const LedgerQuery& query, Later<LedgerUsage> done) override;
+  void check_ledger(const std::string& csp, Later<LedgerCheck> done) override;
+  [[nodiscard]] MetricsView metrics() override;
 
  private:
   // start.cpp
@@ -138,6 +148,7 @@ class Broker final : public Control, public BrokerDesk {
   void cut_revoked();
   void release_idle();
   void complete(const AdmissionRequest& request, Account* client);
+  void give_up_waiting(const AdmissionRequest& request);
   [[nodiscard]] Account* client_account(const AllocationSlot& slot, Account& account);
 
   // configure.cpp
@@ -177,6 +188,21 @@ class Broker final : public Control, public BrokerDesk {
   // answer.cpp
   void take_revocations();
 
+  // ledger_look.cpp
+  /// `done` is called later, unless there is an error now.
+  [[nodiscard]] broker::Status walk_books(const broker::BooksQuery& query, BooksWalk::Visit visit,
+                                          BooksWalk::Done done);
+  [[nodiscard]] std::string period_of(const broker::AccountKey& key) const;
+  [[nodiscard]] std::optional<std::uint64_t> limit_now(const broker::AccountKey& key) const;
+  [[nodiscard]] broker::AuditContext audit_context(const broker::AccountKey& key) const;
+  [[nodiscard]] std::vector<broker::Incarnation> alive_relays() const;
+
+  // metrics.cpp
+  /// By id, this one among them.
+  [[nodiscard]] std::vector<RelayView> known_relays() const;
+  void add_quotas(MetricsView& view);
+  [[nodiscard]] LedgerMetrics ledger_metrics() const;
+
   // draining.cpp
   void drain_by_signal();
   /// An error when it is too late to change anything.
@@ -205,6 +231,9 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<StateDir> state_dir_;
   std::unique_ptr<broker::LedgerStore> store_;  ///< blocks: at start and stop only
   std::unique_ptr<broker::LedgerLink> link_;
+  std::unique_ptr<broker::LedgerBooks> ledger_books_;
+  ExchangeMeter exchanges_;
+  Tally tally_;
   std::unique_ptr<RecordWriter> records_;
   std::unique_ptr<MeterTable> table_;
   std::unique_ptr<AccountIndex> index_;
@@ -235,6 +264,7 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<UsageTeller> usage_teller_;  ///< alike
   std::unique_ptr<RecordStream> record_stream_;  ///< alike, unless records_max is 0
   std::int64_t next_usage_ms_ = 0;
+  std::vector<std::unique_ptr<BooksWalk>> walks_;  ///< through the ledger's books
   http::EventHandle wake_event_;
   http::EventHandle tick_event_;
   http::EventHandle watch_event_;

@@ -54,6 +54,7 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
     return nullptr;
   }
   account->limit_octets.store(limit);
+  account->limit_highest_octets = limit;
   table_->account(account->slot).limit_octets = limit;
   take_settings(*account, quota);
   return account;
@@ -63,6 +64,7 @@ void Broker::apply_quota(Account& account, const broker::Quota& quota) {
   take_settings(account, quota);
   if (account.stage.load() == Stage::closed) account.stage.store(Stage::last);
   const std::uint64_t limit = limit_of(quota, !account.key.client.empty());
+  account.limit_highest_octets = std::max(account.limit_highest_octets, limit);
   if (limit != account.limit_octets.load())
     settler_->change_limit(account, limit);
   else if (account.stage.load() == Stage::last && account.refused_octets.load() == 0)

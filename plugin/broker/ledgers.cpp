@@ -4,8 +4,10 @@
 #include "broker/broker.h"
 #include "broker/cutter.h"
 #include "ledger/local_ledger.h"
+#include "ledger/redis_books.h"
 #include "ledger/redis_ledger.h"
 #include "ledger/waiting_ledger.h"
+#include "sqlite/sqlite_books.h"
 #include "sqlite/sqlite_ledger.h"
 
 namespace plugin {
@@ -35,8 +37,10 @@ broker::RedisConfig in_time(broker::RedisConfig config) {
 
 broker::Status Broker::open_ledger() {
   if (!config_->store.redis) {
-    auto ledger = SqliteLedger::open(state_dir_->resolve(config_->store.path));
+    const std::string path = state_dir_->resolve(config_->store.path);
+    auto ledger = SqliteLedger::open(path);
     if (!ledger) return ledger.error();
+    ledger_books_ = std::make_unique<SqliteBooks>(path);
     store_ = std::move(ledger).value();
     link_ = std::make_unique<LocalLedger>(*store_);
     return broker::Nothing{};
@@ -54,6 +58,7 @@ broker::Status Broker::open_ledger() {
   auto client = redis::Client::start(base_.get(), config, clock_, host_, tuning);
   if (!client) return client.error();
   redis_ = std::move(client).value();
+  ledger_books_ = std::make_unique<RedisBooks>(*redis_);
   auto ledger = std::make_unique<RedisLedger>(*redis_, config, clock_);
   const auto tell_again = [this] {
     if (settler_ != nullptr) settler_->report_all();
@@ -92,6 +97,7 @@ broker::Status Broker::await_ledger() {
 }
 
 void Broker::close_ledger() {
+  walks_.clear();
   usage_teller_.reset();
   record_stream_.reset();
   bus_.reset();

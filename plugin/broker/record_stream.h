@@ -30,6 +30,8 @@ class RecordStream {
   void look();
   /// Sends what there is, if nothing is on its way. To be called until it is idle before a stop.
   void flush();
+  /// Of the record files, that the stream does not have yet. Looks at the files.
+  [[nodiscard]] std::uint64_t backlog_octets() const { return tail_.octets_left(); }
   /// Nothing is on its way.
   [[nodiscard]] bool is_idle() const { return open_ == 0; }
 

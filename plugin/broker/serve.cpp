@@ -127,10 +127,16 @@ void Broker::serve_admissions() {
     if (!waits || waiting_.size() >= waiting_max)
       complete(request, clients[i]);
     else if (clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000)
-      table_->put_back(*request.slot);  // the host has answered 500; the ledger may come back
+      give_up_waiting(request);
     else
       waiting_.push_back(request);
   }
+}
+
+/// The host has answered 500; the ledger may come back.
+void Broker::give_up_waiting(const AdmissionRequest& request) {
+  table_->put_back(*request.slot);
+  relay_side_->count_refusal(stun_server_error);
 }
 
 void Broker::complete(const AdmissionRequest& request, Account* client) {
@@ -139,24 +145,21 @@ void Broker::complete(const AdmissionRequest& request, Account* client) {
   AllocationSlot& slot = *request.slot;
   book_->note_active(*request.account);
   if (client != nullptr) book_->note_active(*client);
+  const auto refuse = [&](std::uint16_t error_code) {
+    relay_side_->count_refusal(error_code);
+    answer.error_code = error_code;
+    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
+  };
   if (drain_.active() || (request.client_account && client == nullptr)) {
     table_->put_back(slot);
-    answer.error_code = stun_insufficient_capacity;
-    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
-    return;
+    return refuse(stun_insufficient_capacity);
   }
   // It may have waited for the ledger while an operator revoked it.
   if (revocations_->cover(request.account->key.csp, slot.who_hash, slot.issued_s)) {
     table_->put_back(slot);
-    answer.error_code = stun_unauthorized;
-    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
-    return;
+    return refuse(stun_unauthorized);
   }
-  if (!admit(*table_, slot, *request.account, client)) {
-    answer.error_code = stun_allocation_quota_reached;
-    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
-    return;
-  }
+  if (!admit(*table_, slot, *request.account, client)) return refuse(stun_allocation_quota_reached);
   lend(slot, answer);
   if (host_.complete(request.request_id, TURN_VERDICT_ALLOW, answer) != TURN_SERVICE_OK)
     give_up(*table_, *index_, slot);
@@ -232,6 +235,7 @@ void Broker::fold_closed() {
       if (auto status = records_->append(record, std::chrono::steady_clock::now()); !status)
         host_.error("usage records: {}", status.error().message);
       announcer_->closed(*slot, record);
+      tally_.closed({record.csp, record.media}, record.reason);
     }
     table_->fold_and_free(*slot);
   }

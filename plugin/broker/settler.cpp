@@ -167,11 +167,14 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
     account->must_report = account->tell_in_round = false;
   }
   const bool called_before = std::exchange(calling_, true);
-  link_.exchange(incarnation_, reports,
-                 [self = std::weak_ptr(self_), asked, reports](const auto& grants) {
-                   if (const auto settler = self.lock())
-                     (*settler)->take_answers(asked, reports, grants);
-                 });
+  link_.exchange(
+      incarnation_, reports,
+      [self = std::weak_ptr(self_), asked, reports, begun = meter_->begin()](const auto& grants) {
+        const auto settler = self.lock();
+        if (settler == nullptr) return;
+        (*settler)->meter_->end(begun, grants.ok());
+        (*settler)->take_answers(asked, reports, grants);
+      });
   calling_ = called_before;
 }
 
@@ -444,9 +447,10 @@ void Settler::report_left() {
   if (reports.empty()) return;
   reporting_left_ = true;
   link_.exchange(incarnation_, std::move(reports),
-                 [self = std::weak_ptr(self_)](const auto& grants) {
+                 [self = std::weak_ptr(self_), begun = meter_->begin()](const auto& grants) {
                    const auto settler = self.lock();
                    if (settler == nullptr) return;
+                   (*settler)->meter_->end(begun, grants.ok());
                    (*settler)->reporting_left_ = false;
                    if (!grants) (*settler)->must_report_left_ = true;
                  });

@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "host.h"
 #include "meter/meter_table.h"
+#include "metrics/exchange_meter.h"
 
 namespace plugin {
 
@@ -29,6 +30,9 @@ class Settler {
 
   /// Called after an answer that did not come at once: whoever waits for one looks again.
   void on_answer(std::function<void()> look) { look_again_ = std::move(look); }
+
+  /// Tells it of every exchange. Borrowed.
+  void measure(ExchangeMeter& meter) { meter_ = &meter; }
 
   /// Reports the accounts and asks for credit where `ask` says so; those that have a report on its
   /// way are passed over. What a failing store does not take is made up for by the next report.
@@ -119,6 +123,8 @@ class Settler {
   broker::LedgerLink& link_;
   broker::Incarnation incarnation_;
   std::function<void()> look_again_ = [] {};
+  ExchangeMeter unmeasured_;
+  ExchangeMeter* meter_ = &unmeasured_;
   std::vector<Totals> totals_;
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
   std::int64_t next_round_ms_ = 0;           ///< steady

@@ -190,6 +190,7 @@ broker::Status Broker::make_table() {
   book_ = std::make_unique<AccountBook>(*table_, *index_);
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *link_, incarnation);
   settler_->on_answer([this] { on_answer(); });
+  settler_->measure(exchanges_);
   if (redis_ != nullptr) {
     usage_teller_ = std::make_unique<UsageTeller>(
         config.relay.id, fmt::format("{:016x}", incarnation.id),
@@ -262,6 +263,7 @@ void Broker::stop() {
 }
 
 void Broker::finish() {
+  walks_.clear();
   control_.reset();
   for (auto* event : {&wake_event_, &tick_event_, &watch_event_}) event->reset();
   announcer_->look();

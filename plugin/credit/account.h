@@ -74,10 +74,11 @@ struct Account {
   std::atomic<Account*> successor{nullptr};  ///< set before Stage::over
 
   // The broker thread only.
-  bool active = false;                 ///< AccountBook::for_each_active visits it
-  std::uint64_t granted_octets = 0;    ///< cumulative in this incarnation
-  std::uint64_t remaining_octets = 0;  ///< the ledger could still grant, at its last answer
-  broker::UsedTotals others;           ///< other incarnations' use, at its last answer
+  bool active = false;                     ///< AccountBook::for_each_active visits it
+  std::uint64_t granted_octets = 0;        ///< cumulative in this incarnation
+  std::uint64_t limit_highest_octets = 0;  ///< that it was configured with
+  std::uint64_t remaining_octets = 0;      ///< the ledger could still grant, at its last answer
+  broker::UsedTotals others;               ///< other incarnations' use, at its last answer
   std::uint64_t others_charged_octets = 0;
   std::uint64_t reported_octets = 0;           ///< all directions, when it last reported
   std::uint64_t unspent_by_others_octets = 0;  ///< at the ledger's last answer

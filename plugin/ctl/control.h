@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "broker/account.h"
 #include "broker/credentials.h"
 #include "broker/result.h"
+#include "ctl/fleet_status.h"
+#include "metrics/metrics_view.h"
 
 namespace plugin {
 
@@ -80,6 +83,10 @@ struct CutTarget {
 
 class Control {
  public:
+  /// Called once, on the broker thread, perhaps before the call returns; never when the broker stops first.
+  template <typename T>
+  using Later = std::function<void(broker::Result<T>)>;
+
   virtual ~Control() = default;
   /// An error when there is no such CSP; of all CSPs, when the ledger does not answer.
   [[nodiscard]] virtual broker::Result<std::vector<AccountStatus>> usage(
@@ -102,6 +109,13 @@ class Control {
   [[nodiscard]] virtual broker::Result<DrainStatus> drain(const DrainRequest& request) = 0;
   /// Takes clients again. An error when it does not drain, or has been told to stop.
   [[nodiscard]] virtual broker::Result<DrainStatus> undrain() = 0;
+  /// Of the fleet, as far as this relay knows it; by id.
+  [[nodiscard]] virtual std::vector<RelayView> relays() = 0;
+  /// What the ledger says of all accounts. An error when it does not answer, or too many ask.
+  virtual void ledger_usage(const LedgerQuery& query, Later<LedgerUsage> done) = 0;
+  /// Whether the ledger adds up; of one CSP, or of all when it is empty. Errors alike.
+  virtual void check_ledger(const std::string& csp, Later<LedgerCheck> done) = 0;
+  [[nodiscard]] virtual MetricsView metrics() = 0;
 };
 
 }  // namespace plugin

@@ -124,21 +124,39 @@ Response get_status(Control& control, const Request& request) {
   return json_response(status_json(control.status()));
 }
 
-http::Router admin_routes(Control& control) {
-  using Function = Response (*)(Control&, const Request&);
-  http::Router router;
-  const auto add = [&](std::string_view method, std::string_view name, Function handler) {
-    router.add(method, "/v1/admin/" + std::string(name),
-               [&control, handler](const Request& request) { return handler(control, request); });
+const std::vector<AdminHandler>& admin_handlers() {
+  static const std::vector<AdminHandler> list{
+      {"GET", "/v1/admin/usage", get_usage},
+      {"GET", "/v1/admin/allocations", get_allocations},
+      {"POST", "/v1/admin/cut", post_cut},
+      {"POST", "/v1/admin/credentials", post_credentials},
+      {"POST", "/v1/admin/revoke", post_revoke},
+      {"POST", "/v1/admin/reload", post_reload},
+      {"POST", "/v1/admin/drain", post_drain},
+      {"GET", "/v1/admin/status", get_status},
+      {"GET", "/v1/admin/relays", get_relays},
+      {"GET", "/v1/admin/domains", get_domains},
+      {"GET", "/v1/admin/fleet/usage", nullptr, get_fleet_usage},
+      {"GET", "/v1/admin/ledger/check", nullptr, get_ledger_check},
+      {"GET", "/metrics", get_metrics},
   };
-  add("GET", "usage", get_usage);
-  add("GET", "allocations", get_allocations);
-  add("POST", "cut", post_cut);
-  add("POST", "credentials", post_credentials);
-  add("POST", "revoke", post_revoke);
-  add("POST", "reload", post_reload);
-  add("POST", "drain", post_drain);
-  add("GET", "status", get_status);
+  return list;
+}
+
+http::Router admin_routes(Control& control) {
+  http::Router router;
+  for (const AdminHandler& each : admin_handlers())
+    if (each.at_once != nullptr)
+      router.add(each.method, each.path,
+                 [&control, handler = each.at_once](const Request& request) {
+                   return handler(control, request);
+                 });
+    else
+      router.add_deferred(
+          each.method, each.path,
+          [&control, handler = each.later](const Request& request, const http::Answer& answer) {
+            handler(control, request, answer);
+          });
   return router;
 }
 

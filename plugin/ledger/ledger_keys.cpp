@@ -11,10 +11,6 @@ namespace plugin::ledger_keys {
 
 namespace {
 
-std::string in_shard(std::size_t shard, std::string_view rest) {
-  return fmt::format("turnbroker:{{tb{}}}:{}", shard, rest);
-}
-
 template <typename Number>
 std::optional<Number> number_of(std::string_view text, int base) {
   Number number{};
@@ -33,6 +29,10 @@ std::optional<std::string_view> take_word(std::string_view& text) {
 }
 
 }  // namespace
+
+std::string in_shard(std::size_t shard, std::string_view rest) {
+  return fmt::format("turnbroker:{{tb{}}}:{}", shard, rest);
+}
 
 std::size_t shard_of(const broker::AccountKey& account) {
   // FNV-1a: to be the same in every relay, whatever it was built with.

@@ -20,6 +20,8 @@ inline constexpr std::size_t shards = 16;
 
 [[nodiscard]] std::size_t shard_of(const broker::AccountKey& account);
 
+/// What all keys of a shard begin with, and `rest`.
+[[nodiscard]] std::string in_shard(std::size_t shard, std::string_view rest);
 [[nodiscard]] std::string witness(std::size_t shard);
 [[nodiscard]] std::string open_incarnations(std::size_t shard, const std::string& relay_id);
 [[nodiscard]] std::string ended_incarnations(std::size_t shard, const std::string& relay_id);

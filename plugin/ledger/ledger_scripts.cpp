@@ -16,6 +16,11 @@ const redis::Script& usage() {
   return script;
 }
 
+const redis::Script& books() {
+  static const redis::Script script("books", std::string(web::content_books_lua));
+  return script;
+}
+
 const redis::Script& refund() {
   static const redis::Script script("refund", std::string(web::content_refund_lua));
   return script;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -59,6 +60,19 @@ std::optional<RecordTail::File> RecordTail::current() {
   if (at_.inode != 0) ++gaps_;
   at_ = {oldest->inode, 0};
   return oldest;
+}
+
+std::uint64_t RecordTail::octets_left() const {
+  std::uint64_t octets = 0;
+  for (std::uint32_t number = 0; number < files_max; ++number) {
+    const auto found = file(number);
+    if (!found && number != 0) break;
+    if (!found) continue;  // just rotated: the next one is not there yet
+    if (found->inode == committed_.inode)
+      return octets + found->octets - std::min(committed_.offset, found->octets);
+    octets += found->octets;
+  }
+  return octets;
 }
 
 broker::Result<std::vector<std::string>> RecordTail::next() {

@@ -33,6 +33,9 @@ class RecordTail {
   /// What next() gave since the last commit() is given again.
   void rewind() { at_ = committed_; }
 
+  /// Of the files that are there, after what was committed.
+  [[nodiscard]] std::uint64_t octets_left() const;
+
   [[nodiscard]] std::uint64_t gaps() const { return gaps_; }
 
  private:

@@ -73,6 +73,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
   const Snapshot& now = *snapshots_.current();
   const char* username = in.requester.username;
   const auto reject = [&](std::uint16_t code) {
+    count_refusal(code);
     out.error_code = code;
     return TURN_VERDICT_REJECT;
   };

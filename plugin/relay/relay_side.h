@@ -11,6 +11,7 @@
 #include "credit/account_index.h"
 #include "host.h"
 #include "meter/meter_table.h"
+#include "metrics/refusal_counts.h"
 #include "relay/inbox.h"
 #include "relay/snapshot.h"
 #include "turn_plugin.h"
@@ -37,6 +38,11 @@ class RelaySide {
   [[nodiscard]] turn_credit_verdict credit_wanted(const turn_credit_request& in,
                                                   turn_credit_answer& out);
 
+  /// [any] An Allocate was refused with this STUN error code.
+  void count_refusal(std::uint16_t error_code) { refusals_.add(error_code); }
+  /// [any]
+  [[nodiscard]] const RefusalCounts& refusals() const { return refusals_; }
+
  private:
   [[nodiscard]] AllocationSlot* move_to_successor(AllocationSlot& slot, Account& account,
                                                   Account* client);
@@ -46,6 +52,7 @@ class RelaySide {
   SnapshotStore& snapshots_;
   Inbox& inbox_;
   const Clock& clock_;
+  RefusalCounts refusals_;
 };
 
 /// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486). On false the
@@ -63,6 +70,7 @@ void lend(AllocationSlot& slot, turn_allocation_answer& out);
 inline constexpr std::uint16_t stun_unauthorized = 401;
 inline constexpr std::uint16_t stun_forbidden = 403;
 inline constexpr std::uint16_t stun_allocation_quota_reached = 486;
+inline constexpr std::uint16_t stun_server_error = 500;
 inline constexpr std::uint16_t stun_insufficient_capacity = 508;
 
 }  // namespace plugin

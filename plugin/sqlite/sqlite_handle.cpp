@@ -49,19 +49,27 @@ std::string SqliteStatement::text(int column) const {
 }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, std::string_view what) {
+  return open_as(path, what, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+Result<SqliteDatabase> SqliteDatabase::open_to_read(const std::string& path,
+                                                    std::string_view what) {
+  return open_as(path, what, SQLITE_OPEN_READONLY);
+}
+
+Result<SqliteDatabase> SqliteDatabase::open_as(const std::string& path, std::string_view what,
+                                               int flags) {
   if (path.empty()) return Error{"the " + std::string(what) + "'s path is empty"};
   const std::string doing = "open the " + std::string(what);
   sqlite3* handle = nullptr;
   // SQLITE_OPEN_NOMUTEX: the owner keeps to one thread at a time.
-  const int code = sqlite3_open_v2(
-      path.c_str(), &handle,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-      nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &handle,
+                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (handle == nullptr) return Error{path + ": cannot " + doing + ": out of memory"};
   SqliteDatabase database(path, handle);
   if (code != SQLITE_OK) return database.error(doing);
   sqlite3_busy_timeout(handle, sqlite_busy_ms_max);
-  if (sqlite3_db_readonly(handle, "main") == 1)
+  if ((flags & SQLITE_OPEN_READONLY) == 0 && sqlite3_db_readonly(handle, "main") == 1)
     return database.error(doing, "the file can only be read");
   return database;
 }

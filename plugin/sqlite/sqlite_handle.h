@@ -66,6 +66,10 @@ class SqliteDatabase {
   [[nodiscard]] static broker::Result<SqliteDatabase> open(const std::string& path,
                                                            std::string_view what = "ledger");
 
+  /// A file that is there, only to be read: nothing can be changed through it.
+  [[nodiscard]] static broker::Result<SqliteDatabase> open_to_read(
+      const std::string& path, std::string_view what = "ledger");
+
   /// Runs statements that yield no rows of interest.
   [[nodiscard]] broker::Status execute(const char* sql, std::string_view doing);
   [[nodiscard]] broker::Result<SqliteStatement> prepare(std::string_view sql);
@@ -84,6 +88,8 @@ class SqliteDatabase {
   struct Closer {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
+  [[nodiscard]] static broker::Result<SqliteDatabase> open_as(const std::string& path,
+                                                              std::string_view what, int flags);
   SqliteDatabase(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
 
   std::string path_;

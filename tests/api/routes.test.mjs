@@ -222,11 +222,18 @@ describe("the HTTP API is what its OpenAPI document says", () => {
       const { headers: type, body } = json(value);
       return expect(expected, "POST", path, { headers: { ...type, ...headers }, body });
     };
-    for (const path of ["/v1/admin/usage", "/v1/admin/allocations", "/v1/admin/status"]) {
+    const asked = ["usage", "allocations", "status", "relays", "domains", "fleet/usage", "ledger/check"];
+    for (const path of [...asked.map((name) => `/v1/admin/${name}`), "/metrics"]) {
       await expect(200, "GET", path, { headers });
       await expect(400, "GET", path, { headers, query: { more: "1" } });
     }
     await expect(404, "GET", "/v1/admin/usage", { headers, query: { csp: "nobody" } });
+    const json200 = async (path, query) => JSON.parse((await expect(200, "GET", path, { headers, query })).text);
+    const { accounts } = await json200("/v1/admin/fleet/usage", { csp: "acme", clients: "1", by_relay: "1" });
+    assert.ok(accounts.length > 0 && accounts.every(({ csp, relays }) => csp === "acme" && relays.length === 1));
+    assert.deepEqual((await json200("/v1/admin/relays")).relays.map(({ relay: id }) => id), ["test"]);
+    const { ok, accounts: checked } = await json200("/v1/admin/ledger/check");
+    assert.ok(ok && checked > 0);
     await posted("/v1/admin/cut", { csp: "acme" });
     await posted("/v1/admin/cut", {}, 400);
     await posted("/v1/admin/cut", { id: "0000000000000000-1" }, 404);
@@ -258,7 +265,7 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     await expect([422, "refused"], "POST", "/v1/admin/reload", { headers });
     await relay.writeCsps(ACME);
     await expect(200, "POST", "/v1/admin/reload", { headers });
-    for (const { method, path } of document.operations().filter(({ path }) => path.startsWith("/v1/admin/"))) {
+    for (const { method, path } of document.operations().filter(({ path }) => path.startsWith("/v1/admin/") || path === "/metrics")) {
       await expect([401, "unauthorized"], method, path);
       await expect([401, "unauthorized"], method, path, { headers: bearer(KEY) });
     }

@@ -56,6 +56,10 @@ class FakeControl : public plugin::Control {
   std::vector<plugin::AccountStatus> accounts;
   std::vector<plugin::AllocationStatus> live;
   plugin::BrokerStatus state;
+  std::vector<plugin::RelayView> fleet;
+  plugin::LedgerUsage ledger;
+  plugin::LedgerCheck check;
+  plugin::MetricsView numbers;
   std::string error;  ///< not empty: everything that can fail does, with this
   bool throws = false;
 
@@ -121,6 +125,25 @@ class FakeControl : public plugin::Control {
   plugin::BrokerStatus status() override {
     note("status");
     return state;
+  }
+  std::vector<plugin::RelayView> relays() override {
+    note("relays");
+    return fleet;
+  }
+  void ledger_usage(const plugin::LedgerQuery& query, Later<plugin::LedgerUsage> done) override {
+    note("ledger usage " + (query.csp.empty() ? "*" : query.csp) +
+         (query.clients ? " clients" : ""));
+    if (!error.empty()) return done(broker::Error{error});
+    done(ledger);
+  }
+  void check_ledger(const std::string& csp, Later<plugin::LedgerCheck> done) override {
+    note("check ledger " + (csp.empty() ? "*" : csp));
+    if (!error.empty()) return done(broker::Error{error});
+    done(check);
+  }
+  plugin::MetricsView metrics() override {
+    note("metrics");
+    return numbers;
   }
 
  private:

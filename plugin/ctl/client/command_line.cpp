@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "broker/quota_period.h"
+#include "ctl/client/fleet_reports.h"
 #include "ctl/client/reports.h"
 
 namespace plugin::ctl {
@@ -15,6 +16,8 @@ using http::Json;
 struct Arguments {
   std::string csp, client, media, id, who, file, ttl, timeout, deadline;
   bool clients = false;
+  bool fleet = false;
+  bool by_relay = false;
   bool stay = false;
   bool cancel = false;
 };
@@ -56,6 +59,7 @@ class Parser {
   Parser() {
     app_.require_subcommand(1);
     for (CLI::App* command : app_.get_subcommands({})) command->fallthrough();
+    check_ledger_->fallthrough();
     auto* socket = app_.add_option("--socket", line_.socket,
                                    "The server's control socket (default: $TURNBROKER_SOCKET, or "
                                    "/var/lib/turnbroker/control.sock)");
@@ -66,6 +70,11 @@ class Parser {
 
     usage_->add_option("--csp", in_.csp, "Only this CSP's");
     usage_->add_flag("--clients", in_.clients, "Also the shares of single client names");
+    auto* fleet = usage_->add_flag("--fleet", in_.fleet,
+                                   "All accounts of the ledger, as all relays have reported");
+    usage_->add_flag("--by-relay", in_.by_relay, "Also what each relay has of them")->needs(fleet);
+    ledger_->require_subcommand(1);
+    check_ledger_->add_option("--csp", in_.csp, "Only this CSP's accounts");
     allocations_->add_option("--csp", in_.csp, "Only this CSP's");
     auto* id = cut_->add_option("ID", in_.id, "One allocation, as `allocations` names it");
     cut_->add_option("--csp", in_.csp, "All of this CSP's")->excludes(id);
@@ -100,6 +109,11 @@ class Parser {
 
  private:
   std::variant<AskServer, CheckConfig> command() const {
+    if (*usage_ && in_.fleet)
+      return AskServer{get("fleet/usage", {{"csp", in_.csp},
+                                           {"clients", in_.clients ? "1" : ""},
+                                           {"by_relay", in_.by_relay ? "1" : ""}}),
+                       fleet_usage_report};
     if (*usage_)
       return AskServer{get("usage", {{"csp", in_.csp}, {"clients", in_.clients ? "1" : ""}}),
                        usage_report};
@@ -123,6 +137,11 @@ class Parser {
     }
     if (*drain_) return AskServer{drain_call(), drain_report};
     if (*reload_) return AskServer{post("reload", {}), reload_report};
+    if (*relays_) return AskServer{get("relays", {}), relays_report};
+    if (*domains_) return AskServer{get("domains", {}), domains_report};
+    if (*ledger_)
+      return AskServer{get("ledger/check", {{"csp", in_.csp}}), ledger_check_report,
+                       ledger_is_good};
     if (*status_) return AskServer{get("status", {}), status_report};
     return CheckConfig{in_.file};
   }
@@ -146,6 +165,12 @@ class Parser {
   CLI::App* reload_ = app_.add_subcommand("reload", "Read the configuration again");
   CLI::App* check_config_ =
       app_.add_subcommand("check-config", "Check a configuration; needs no running server");
+  CLI::App* relays_ =
+      app_.add_subcommand("relays", "The relays of the fleet, as this one knows them");
+  CLI::App* domains_ = app_.add_subcommand("domains", "The same, summed up by domain");
+  CLI::App* ledger_ = app_.add_subcommand("ledger", "Look the ledger over");
+  CLI::App* check_ledger_ = ledger_->add_subcommand(
+      "check", "Whether it adds up, and what every difference means; changes nothing");
   CLI::App* status_ = app_.add_subcommand("status", "How the broker is");
   Arguments in_;
   CommandLine line_;

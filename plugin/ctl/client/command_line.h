@@ -16,6 +16,8 @@ namespace plugin::ctl {
 struct AskServer {
   HttpCall call;
   std::string (*report)(const http::Json& answer) = nullptr;
+  /// Whether the answer says that all is well; without it every answer does.
+  bool (*is_good)(const http::Json& answer) = nullptr;
 };
 
 /// A command that needs no server.

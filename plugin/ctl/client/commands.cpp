@@ -80,7 +80,9 @@ ExitCode ask_server(const CommandLine& line, const AskServer& command) {
   }
   try {
     if (document.is_discarded()) throw std::runtime_error("it is not JSON");
-    return print(line.json ? json_text(document) : command.report(document));
+    const bool good = command.is_good == nullptr || command.is_good(document);
+    const ExitCode printed = print(line.json ? json_text(document) : command.report(document));
+    return good ? printed : ExitCode::refused;
   } catch (const std::exception& error) {
     complain(fmt::format("cannot understand the answer from {}: {}", socket.value(), error.what()));
     return ExitCode::unreachable;

@@ -6,7 +6,7 @@ namespace plugin::ctl {
 
 enum class ExitCode : int {
   ok = 0,
-  refused = 1,     ///< the answer is an error, or a checked file has one
+  refused = 1,     ///< the answer is an error, or what was checked has one
   usage = 2,       ///< the command line is wrong
   unreachable = 3  ///< no answer, or none that can be understood
 };

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
-#include "broker/octets.h"
+#include "ctl/client/json_cells.h"
 #include "ctl/client/table.h"
 #include "ctl/client/terminal_text.h"
 
@@ -14,28 +15,11 @@ namespace {
 
 using http::Json;
 
-std::string text(const Json& row, const char* name) {
-  const Json& value = row.at(name);
-  return value.is_null() ? "-" : value.get<std::string>();
-}
-
-std::uint64_t number(const Json& row, const char* name) {
-  return row.at(name).get<std::uint64_t>();
-}
-
-std::string volume(const Json& row, const char* name) {
-  return broker::format_octets_rounded(broker::Octets{number(row, name)});
-}
-
 std::string joined(const Json& list, std::string_view separator) {
   std::string out;
   for (const auto& each : list)
     out.append(out.empty() ? "" : separator).append(each.get<std::string>());
   return out.empty() ? "-" : out;
-}
-
-std::string counted(std::uint64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 std::string left_out(const Json& answer, const Json& rows) {

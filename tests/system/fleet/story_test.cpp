@@ -91,6 +91,23 @@ TEST_CASE(
              answer.body.at("type").get<std::string>().ends_with("/quota-exceeded");
     }));
   }
+  // Any relay tells of all of them, and of the ledger that they share.
+  CHECK(wait_until(Milliseconds(10'000), [&] {
+    return fleet.relay(third).ctl({"relays"}).at("relays").size() == fleet.size();
+  }));
+  const auto used = [&](std::size_t relay) {
+    const auto accounts = fleet.relay(relay).ctl({"usage", "--fleet"}).at("accounts");
+    return accounts.empty() ? 0 : accounts[0].at("used_octets").get<std::uint64_t>();
+  };
+  // What packets were lost on their way to a peer or a client was relayed, too.
+  CHECK(wait_until(Milliseconds(5'000), [&] { return used(third) >= received; }));
+  CHECK(used(third) <= limit_octets);
+  CHECK(used(chosen) == used(third));
+  for (std::size_t i = 0; i < fleet.size(); ++i) {
+    const auto check = fleet.relay(i).ctl({"ledger", "check"});
+    INFO(check.dump(1));
+    CHECK(check.at("ok") == true);
+  }
   // The record for billing, once, in the stream.
   CHECK(wait_until(Milliseconds(5'000), [&] {
     return redis.cli({"XLEN", "turnbroker:{records}:usage"}).starts_with("1");

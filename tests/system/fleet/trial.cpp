@@ -99,8 +99,18 @@ void Trial::check_records() {
   CHECK(recorded.used_octets <= limit_octets_);
 }
 
+void Trial::check_ledger() {
+  for (std::size_t i = 0; i < fleet_.size(); ++i) {
+    const auto answer = fleet_.relay(i).ctl_raw({"--json", "ledger", "check"});
+    INFO(answer.output);
+    CHECK(answer.exit.status == 0);
+    CHECK(answer.exit.signal == 0);
+  }
+}
+
 void Trial::reckon(const std::vector<const RedisServer*>& servers) {
   end_flood();
+  check_ledger();
   CHECK(fleet_.stop());
   const Usage recorded = fleet_.recorded();
   const StoreView store = view_store(servers);

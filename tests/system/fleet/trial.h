@@ -52,7 +52,9 @@ class Trial {
   void allow_unsent(std::uint64_t packets) { unsent_packets_max_ += packets; }
   /// What was received was recorded, and is within the limit.
   void check_records();
-  /// The fleet stops; the ledger has heard of every octet, and nobody holds anything any more.
+  /// By what every relay says of it, the ledger adds up. All of them run.
+  void check_ledger();
+  /// The same; then the fleet stops; the ledger has heard of every octet, and nobody holds anything any more.
   void reckon(const std::vector<const RedisServer*>& servers);
 
  private:
