@@ -16,9 +16,9 @@ struct Options {
   std::size_t relays = 1'000;
   std::size_t accounts = 10'000;
   double relay_bit_s = 1e9;
-  double seconds = 60;   ///< of the measurement
-  double warmup_s = 30;  ///< from when the last relay joined
-  double spread_s = 10;  ///< in which the calls begin that are there at the start
+  double seconds = 60;            ///< of the measurement
+  double warmup_s = 30;           ///< from when the last relay joined
+  double spread_s = 10;           ///< in which the calls begin that are there at the start
   double report_interval_s = 10;  ///< as it is configured
   std::uint64_t seed = 1;
   std::set<std::string> without;  ///< parts of a relay: "registry", "usage", "records"
