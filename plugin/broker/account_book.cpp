@@ -42,6 +42,7 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   }
   account->stage.count_in(changes_);
   first_end_s_ = std::min(first_end_s_, period.end_s);
+  in_order_.clear();
   note_change();
   Account* added = account.get();
   note_active(*added);
@@ -74,9 +75,16 @@ void AccountBook::erase(Account& account) {
     change(retired_[{account.key.csp, account.key.media}], slot.closed, false);
   index_.set(account.slot, nullptr);
   table_.free_account(slot);
+  in_order_.clear();
   note_change();
   if (account.active) std::erase(active_, &account);
   accounts_.erase(account.key);
+}
+
+const std::vector<Account*>& AccountBook::in_order() const {
+  if (in_order_.empty())
+    for (const auto& [key, account] : accounts_) in_order_.push_back(account.get());
+  return in_order_;
 }
 
 void AccountBook::note_active(Account& account) {
@@ -103,7 +111,7 @@ void AccountBook::rest_idle(const std::vector<Account*>& idle) {
 
 void AccountBook::find_first_end() {
   first_end_s_ = broker::period_never_ends;
-  for (const auto& [key, account] : accounts_)
+  for (const Account* account : in_order())
     if (account->stage.load() != Stage::over)
       first_end_s_ = std::min(first_end_s_, account->period.end_s);
 }

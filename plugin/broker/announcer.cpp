@@ -1,5 +1,7 @@
 #include "broker/announcer.h"
 
+#include <algorithm>
+
 #include "broker/record_of.h"
 
 namespace plugin {
@@ -8,6 +10,7 @@ namespace {
 
 constexpr std::int64_t usage_interval_ms = 1'000;
 constexpr std::int64_t look_interval_ms = 250;
+constexpr std::int64_t collect_interval_ms = 150;
 constexpr std::int64_t idle_look_interval_ms = 1'000;
 
 bool is_exhausted(const Account& account) {
@@ -39,10 +42,9 @@ void Announcer::configure(std::vector<std::uint32_t> thresholds) {
   look();
 }
 
-bool Announcer::is_watched(const Account& account) const {
+bool Announcer::is_watched(const Account& account, std::int64_t now_s) {
   const Stage stage = account.stage.load(std::memory_order_relaxed);
   // Two periods' accounts stand side by side after the wall clock was set back.
-  const std::int64_t now_s = clock_.unix_ms() / 1'000;
   return account.key.client.empty() && stage != Stage::over && stage != Stage::closed &&
          now_s >= account.period.start_s && now_s < account.period.end_s;
 }
@@ -81,20 +83,43 @@ void Announcer::look() {
   next_look_ms_ = now_ms + look_interval_ms;
   if (all) next_idle_look_ms_ = now_ms + idle_look_interval_ms;
   seen_changes_ = book_.changes();
-  collect();
+  if (all)
+    collect();
+  else
+    settler_.collect_if_older(collect_interval_ms);
   seen_.resize(settler_.totals().size());
   if (refresh_) ++round_;
+  const std::int64_t now_s = clock_.unix_ms() / 1'000;
   const auto look_if_watched = [&](const Account& account) {
-    if (is_watched(account)) look_at(account, now_ms);
+    if (is_watched(account, now_s)) look_at(account, now_ms);
   };
   if (all)
     book_.for_each(look_if_watched);
   else
     book_.for_each_active(look_if_watched);
   // What a configuration took away is forgotten: should it come back, it is new.
-  if (refresh_)
+  if (refresh_) {
     std::erase_if(watched_, [&](const auto& each) { return each.second.round != round_; });
+    for (Seen& seen : seen_) seen.watched = nullptr;
+  }
   refresh_ = false;
+}
+
+bool Announcer::can_wait(const Seen& seen, const Seen& now, std::int64_t now_ms) const {
+  return !refresh_ && seen.account == now.account && seen.limit_octets == now.limit_octets &&
+         seen.exhausted == now.exhausted && seen.watched != nullptr &&
+         now_ms - seen.watched->usage_at_ms < usage_interval_ms &&
+         now.used_octets >= seen.used_octets && now.used_octets < seen.level_octets;
+}
+
+std::uint64_t Announcer::next_level(const Seen& now) const {
+  constexpr std::uint64_t percents = 100;
+  // Too low is harmless: then it is looked at more closely.
+  std::uint64_t next = now.limit_octets;
+  for (const std::uint32_t percent : thresholds_)
+    if (const std::uint64_t level = now.limit_octets / percents * percent; level > now.used_octets)
+      next = std::min(next, level);
+  return next;
 }
 
 void Announcer::look_at(const Account& account, std::int64_t now_ms) {
@@ -104,10 +129,17 @@ void Announcer::look_at(const Account& account, std::int64_t now_ms) {
       seen.limit_octets == now.limit_octets && seen.used_octets == now.used_octets &&
       seen.exhausted == now.exhausted)
     return;
+  if (can_wait(seen, now, now_ms)) {
+    seen.used_octets = now.used_octets;
+    seen.usage_waits = true;
+    return;
+  }
   seen = now;
+  seen.level_octets = next_level(now);
 
   const auto [entry, is_new] = watched_.try_emplace({account.key.csp, account.key.media});
   Watched& watched = entry->second;
+  seen.watched = &watched;
   watched.round = round_;
   Event event = event_of(account, EventKind::usage);
   const auto change = broker::level_change(

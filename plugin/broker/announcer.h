@@ -40,14 +40,6 @@ class Announcer {
 
  private:
   using Name = std::pair<std::string, broker::MediaType>;
-  /// What the last look saw, by account slot: whether there is anything to look at costs no text.
-  struct Seen {
-    const Account* account = nullptr;
-    std::uint64_t limit_octets = 0;
-    std::uint64_t used_octets = 0;
-    bool exhausted = false;
-    bool usage_waits = false;  ///< its usage changed too soon after it was told
-  };
   /// What was told of (CSP, media type), whatever the period.
   struct Watched {
     broker::ToldLevel told;
@@ -56,11 +48,24 @@ class Announcer {
     std::int64_t usage_at_ms = 0;  ///< steady
     std::uint64_t round = 0;       ///< of the last refresh that saw its account
   };
+  /// What the last look saw, by account slot: whether there is anything to look at costs no text.
+  struct Seen {
+    const Account* account = nullptr;
+    std::uint64_t limit_octets = 0;
+    std::uint64_t used_octets = 0;
+    bool exhausted = false;
+    bool usage_waits = false;  ///< its usage changed too soon after it was told
+    const Watched* watched = nullptr;
+    std::uint64_t level_octets = 0;  ///< the use that reaches the next threshold
+  };
 
-  [[nodiscard]] bool is_watched(const Account& account) const;
+  [[nodiscard]] static bool is_watched(const Account& account, std::int64_t now_s);
   [[nodiscard]] bool wanted(std::int64_t now_ms) const;
   [[nodiscard]] bool all_wanted(std::int64_t now_ms) const;
   void look_at(const Account& account, std::int64_t now_ms);
+  /// Nothing has changed but a use that was told lately.
+  [[nodiscard]] bool can_wait(const Seen& seen, const Seen& now, std::int64_t now_ms) const;
+  [[nodiscard]] std::uint64_t next_level(const Seen& now) const;
   [[nodiscard]] Seen see(const Account& account) const;
   [[nodiscard]] Event event_of(const Account& account, EventKind kind) const;
   void collect();

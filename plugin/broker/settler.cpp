@@ -81,7 +81,13 @@ std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
   return totals;
 }
 
+void Settler::collect_if_older(std::int64_t ms) {
+  if (clock_.steady_ms() - collected_ms_ > ms || totals_.size() != table_.accounts().size())
+    collect();
+}
+
 void Settler::collect() {
+  collected_ms_ = clock_.steady_ms();
   const auto accounts = table_.accounts();
   totals_.resize(accounts.size());
   book_.for_each_active([&](const Account& account) {
@@ -464,6 +470,7 @@ void Settler::report_changes() {
   const bool round = now_ms >= next_round_ms_;
   if (round) next_round_ms_ = now_ms + link_.report_interval_ms();
   std::vector<Account*> changed;
+  bool asked_one = false;
   const auto look_at = [&](Account& account) {
     const std::uint64_t octets = octets_of(totals_[account.slot].used);
     const std::int64_t elapsed_ms = now_ms - account.measured_at_ms;
@@ -475,8 +482,11 @@ void Settler::report_changes() {
     account.measured_at_ms = now_ms;
     const bool news = octets != account.reported_octets ||
                       account.stage.load() == Stage::exhausted || account.tell_in_round;
-    // One that learns is asked until it has learned: then what is left is known.
-    if (account.must_report || account.learning || (round && news)) changed.push_back(&account);
+    // A ledger that learns is asked until it has learned, for those that relay and one more; for the
+    // others, what is left of them is known with the next round.
+    const bool busy = account.live.load() != 0 || account.refused_octets.load() != 0;
+    const bool learns = account.learning && (busy || round || !std::exchange(asked_one, true));
+    if (account.must_report || learns || (round && news)) changed.push_back(&account);
   };
   if (round)
     book_.for_each(look_at);

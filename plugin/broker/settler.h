@@ -88,6 +88,8 @@ class Settler {
   /// By account slot: folded and live use together.
   [[nodiscard]] static std::vector<Totals> totals_of(const MeterTable& table);
   void collect();
+  /// For who does not need the last octet.
+  void collect_if_older(std::int64_t ms);
   [[nodiscard]] const std::vector<Totals>& totals() const { return totals_; }
 
   [[nodiscard]] const std::string& store_error() const { return store_error_; }
@@ -126,6 +128,7 @@ class Settler {
   ExchangeMeter unmeasured_;
   ExchangeMeter* meter_ = &unmeasured_;
   std::vector<Totals> totals_;
+  std::int64_t collected_ms_ = 0;            ///< steady
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
   std::int64_t next_round_ms_ = 0;           ///< steady
   std::string store_error_;

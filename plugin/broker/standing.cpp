@@ -49,7 +49,7 @@ void Broker::tell_standing() {
   if (standing_shape() != told_shape_) return publish_standing();
   const std::int64_t now_ms = clock_.steady_ms();
   if (now_ms < next_standing_ms_) return;
-  settler_->collect();
+  settler_->collect_if_older(standing_ms / 2);
   bool relaying = false;
   book_->for_each_active([&](const Account& account) {
     relaying = relaying || account.live.load() != 0;

@@ -227,6 +227,7 @@ nlohmann::json run_broker(const Options& options) {
   if (options.relays > 1)
     others = std::make_unique<OtherRelays>(clock, host, redis_config, options.relays - 1);
   std::cerr << "fleet-bench: the broker is idle\n";
+  std::this_thread::sleep_for(std::chrono::seconds(3));  // from its start, which is work
   const double idle = broker_share(running.broker(), [&] {
     std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds / 2));
   });
