@@ -115,7 +115,8 @@ std::optional<AccountBooks> account_books_in(const redis::Reply& reply,
   books.listed = reply.items[0].integer != 0;
   for (const auto& error : reply.items[3].items)
     books.damage.push_back("a key of it cannot be read: " + broker::for_log(error.text));
-  if (fields->empty() && books.damage.empty())
+  // Accounts of a period are forgotten some time after it, and leave the list later.
+  if (fields->empty() && books.damage.empty() && account.period_start_s == 0)
     books.damage.emplace_back("it is listed, and nothing is stored of it");
   std::array<std::uint64_t, share_words> totals{};
   static const std::array<std::string, sums> names{"g", "c", "o0", "o1", "p0", "p1"};

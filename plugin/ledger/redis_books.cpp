@@ -158,7 +158,9 @@ class Reader final : public broker::BooksReader {
     } else if (auto books = account_books_in(answer.value().reply, *keys::account_of(name))) {
       if (!query_.known.empty())
         for (const auto& booked : books->shares) lives_.insert(booked.who);
-      page_.accounts.push_back(std::move(*books));
+      const bool forgotten = books->shares.empty() && books->damage.empty() &&
+                             books->totals == broker::Share{} && books->holders == 0;
+      if (!forgotten) page_.accounts.push_back(std::move(*books));
     } else {
       error_ = not_understood;
     }

@@ -83,6 +83,45 @@ TEST_CASE("how many others hold grants is told, and what they hold") {
   CHECK(grant.unspent_by_others_octets == 50);
 }
 
+TEST_CASE("who tells of nothing and is granted nothing leaves no trace") {
+  RedisFixture fixture;
+  const auto exists = [] { return RedisFixture::server().cli({"EXISTS", key_of(acme_video)}); };
+  CHECK(exchange_one(fixture.store(), relay_a, Report(acme_video, 1000)).remaining_octets == 1000);
+  CHECK(exists() == "0\n");
+  CHECK(
+      exchange_one(fixture.store(), relay_b, Report(acme_video, 1000).wants(400)).granted_octets ==
+      400);
+  CHECK(exchange_one(fixture.store(), relay_a, Report(acme_video, 1000)).remaining_octets == 600);
+  // g, c, four counts, holders, and the share of b alone.
+  CHECK(RedisFixture::server().cli({"HLEN", key_of(acme_video)}) == "8\n");
+}
+
+TEST_CASE("accounts of a period are forgotten months after it, accounts for ever are not") {
+  RedisFixture fixture;
+  const auto ttl_s = [&](broker::AccountKey account, std::int64_t start_s) {
+    account.period_start_s = start_s;
+    got(fixture.store().exchange(relay_a, {Report(account, 1000).wants(100)}));
+    return std::stoll(RedisFixture::server().cli({"TTL", key_of(account)}));
+  };
+  CHECK(ttl_s(acme_video, 0) == -1);
+  CHECK(ttl_s(acme_video, 1'790'000'000) > 99 * 86'400);
+  // What was forgotten leaves the list of accounts when others come.
+  const auto shard = plugin::ledger_keys::shard_of(acme_video);
+  broker::AccountKey ended = acme_video;
+  ended.period_start_s = 1'790'000'000;
+  (void)RedisFixture::server().cli({"DEL", key_of(ended)});
+  const auto is_listed = [&] {
+    return RedisFixture::server().cli(
+               {"SISMEMBER", plugin::ledger_keys::all_accounts(shard), key_of(ended)}) == "1\n";
+  };
+  CHECK(is_listed());
+  for (std::int64_t day = 1; is_listed() && day < 200; ++day)
+    CHECK(ttl_s(acme_video, 1'790'000'000 + 86'400 * day) > 0);
+  CHECK_FALSE(is_listed());
+  // It comes back with a relay that was away for so long, and is usage again.
+  CHECK(ttl_s(acme_video, 1'790'000'000) > 0);
+}
+
 TEST_CASE("keys of another type or with other content are an error, and nothing is changed") {
   RedisFixture fixture;
   const std::string key = key_of(acme_video);

@@ -28,21 +28,41 @@ local share_field = 's:' .. ARGV[3]
 local report_ends = ARGV[4] == 'end'
 
 local function read_share(text)
-  local share = {g = 0, c = 0, o0 = 0, o1 = 0, p0 = 0, p1 = 0, n = 0}
-  if not text then return share, false end
-  local values = {}
-  for word in string.gmatch(text, '%S+') do values[#values + 1] = amount(word) end
-  if #values ~= 7 then error('DAMAGED share of ' .. ARGV[3]) end
-  for i, name in ipairs(sums_fields) do share[name] = values[i] end
-  share.n = values[7]
-  return share, true
+  if not text then return {g = 0, c = 0, o0 = 0, o1 = 0, p0 = 0, p1 = 0, n = 0}, false end
+  local g, c, o0, o1, p0, p1, n =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+  if not g then error('DAMAGED share of ' .. ARGV[3]) end
+  return {g = amount(g), c = amount(c), o0 = amount(o0), o1 = amount(o1), p0 = amount(p0),
+          p1 = amount(p1), n = amount(n)}, true
 end
 
 local function share_text(share)
-  local words = {}
-  for i, name in ipairs(sums_fields) do words[i] = text_of(share[name]) end
-  words[7] = text_of(share.n)
-  return table.concat(words, ' ')
+  return string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', share.g, share.c, share.o0, share.o1,
+                       share.p0, share.p1, share.n)
+end
+
+-- One that has told of nothing, and is granted nothing, leaves no trace: most relays know of most
+-- accounts only from their configuration.
+local function is_nothing(account, share)
+  if account.had_share then return false end
+  for _, name in ipairs(sums_fields) do
+    if share[name] ~= 0 then return false end
+  end
+  return true
+end
+
+-- When the accounts of a period are forgotten: relays that were away for as long may still have settled.
+local ended_kept_s = 100 * 86400
+
+local function begin_account(key)
+  redis.call('SADD', KEYS[5], key)
+  if string.match(key, ':account:[^:]*:[^:]*:([^:]*):') ~= '0' then
+    redis.call('EXPIRE', key, ended_kept_s)
+  end
+  -- Those that were forgotten leave the set little by little.
+  for _, other in ipairs(redis.call('SRANDMEMBER', KEYS[5], 4)) do
+    if redis.call('EXISTS', other) == 0 then redis.call('SREM', KEYS[5], other) end
+  end
 end
 
 local accounts, order = {}, {}
@@ -118,7 +138,7 @@ local function settle(key, at)
     if report.n ~= 0 then share.n = report.n end
     granted = decide(report.limit, share.c, report.g, report.wanted, others.g)
     share.g = math.max(granted, report.g, share.c)
-    store(account, share, others)
+    if not is_nothing(account, share) then store(account, share, others) end
   end
   local remaining = math.max(math.max(report.limit - others.g, 0) - account.share.g, 0)
   for _, value in ipairs({granted, remaining, others.c, others.o0, others.o1, others.p0,
@@ -166,7 +186,7 @@ for _, key in ipairs(order) do
     end
     redis.call('HSET', key, unpack(fields))
     if report_ends then redis.call('HDEL', key, share_field) end
-    if account.is_new then redis.call('SADD', KEYS[5], key) end
+    if account.is_new then begin_account(key) end
     if not report_ends and not account.had_share then redis.call('SADD', KEYS[4], key) end
   end
 end
