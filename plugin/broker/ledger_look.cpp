@@ -13,8 +13,6 @@ namespace {
 /// Each may read the whole ledger.
 constexpr std::size_t walks_max = 4;
 
-std::uint64_t octets_of(const broker::UsedTotals& used) { return used.octets[0] + used.octets[1]; }
-
 /// What was known of an account before the ledger was asked.
 struct Before {
   std::uint64_t reported_octets = 0;
@@ -30,7 +28,7 @@ Before before_of(const Account& account) {
 broker::OwnShare own_of(const Account& account, const Before& before,
                         const Settler::Totals& totals) {
   const Before now = before_of(account);
-  const std::uint64_t used = octets_of(totals.used);
+  const std::uint64_t used = totals.used.all_octets();
   const bool telling = before.telling || now.telling;
   broker::OwnShare own;
   own.used_octets = used;

@@ -62,8 +62,7 @@ broker::Result<Recovered> recover(MeterTable& table, std::string_view boot_id,
     report.charged_octets = report.granted_octets = totals[i].charged_octets;
     // Not numbered: totals only grow.
     report.sequence = same_boot ? ++header.report_sequence : 0;
-    if (report.account.client.empty())
-      result.octets += report.used.octets[0] + report.used.octets[1];
+    if (report.account.client.empty()) result.octets += report.used.all_octets();
     reports.push_back(std::move(report));
   }
   if (auto status = store.end(incarnation, reports); !status) return status.error();

@@ -72,7 +72,7 @@ void UsageTeller::tell(std::int64_t at_ms, const std::vector<AccountStatus>& acc
   };
   const auto add = [&](const char* list, const auto& item) {
     const std::string name = name_of(item);
-    const std::uint64_t octets = item.used.octets[0] + item.used.octets[1];
+    const std::uint64_t octets = item.used.all_octets();
     const auto before = told_.find(name);
     const bool news = before == told_.end() ? octets != 0 : before->second != octets;
     // What does not go out now is news the next time.

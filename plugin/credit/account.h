@@ -6,6 +6,7 @@
 // one packet per relay thread that is between the two).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -104,6 +105,11 @@ struct Account {
       std::make_shared<std::atomic<std::uint64_t>>(0);
   std::uint64_t unpublished = 0;  ///< Stage::over: snapshots from this version on do not name it
 };
+
+/// What the pool holds. [any]
+[[nodiscard]] inline std::uint64_t unspent_of(const Account& account) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(account.pool.load(), 0));
+}
 
 /// Draws between `least` and `most` octets from the pool, all that is there if that is in between;
 /// 0 when there is less than `least`. [any]

@@ -86,7 +86,7 @@ Json shares_of(const broker::AccountBooks& books) {
     rows.push_back(share_row(or_null(booked.who.relay_id), fmt::format("{:016x}", booked.who.id),
                              to_string(booked.state), booked.share));
   const broker::Share left = left_by_ended(books);
-  if (left.used.octets[0] + left.used.octets[1] != 0 || left.granted_octets != 0)
+  if (left.used.all_octets() != 0 || left.granted_octets != 0)
     rows.push_back(share_row(nullptr, nullptr, "ended", left));
   return rows;
 }

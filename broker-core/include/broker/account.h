@@ -42,6 +42,8 @@ struct UsedTotals {
     }
     return *this;
   }
+  /// Both directions.
+  [[nodiscard]] std::uint64_t all_octets() const { return octets[0] + octets[1]; }
   friend bool operator==(const UsedTotals&, const UsedTotals&) = default;
 };
 

@@ -1,0 +1,132 @@
+// What the ledger is told without being asked for anything, and what ends with it (settler.h).
+#include "broker/settler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace plugin {
+
+void Settler::must_report(Account& account) {
+  // What it has never used or held the ledger need not know.
+  if (account.granted_octets == 0 && totals_[account.slot].used == broker::UsedTotals{}) return;
+  account.must_report = true;
+  book_.note_active(account);
+}
+
+void Settler::report_all() {
+  collect();
+  book_.for_each([this](Account& account) { must_report(account); });
+  must_report_left_ = true;
+  report_changes();
+}
+
+Settler::Reports Settler::reports_of_left() {
+  Reports reports;
+  book_.for_each_left([&](const broker::AccountKey& key, const SlotTotals& left) {
+    broker::UsageReport report;
+    report.account = key;
+    report.used = {{left.octets[0], left.octets[1]}, {left.packets[0], left.packets[1]}};
+    report.charged_octets = report.granted_octets = left.charged_octets;
+    report.sequence = ++table_.header().report_sequence;
+    reports.push_back(std::move(report));
+  });
+  return reports;
+}
+
+void Settler::report_left() {
+  if (!must_report_left_ || reporting_left_) return;
+  must_report_left_ = false;
+  Reports reports = reports_of_left();
+  if (reports.empty()) return;
+  reporting_left_ = true;
+  link_.exchange(incarnation_, std::move(reports),
+                 [self = std::weak_ptr(self_), begun = meter_->begin()](const auto& grants) {
+                   const auto settler = self.lock();
+                   if (settler == nullptr) return;
+                   (*settler)->meter_->end(begun, grants.ok());
+                   (*settler)->reporting_left_ = false;
+                   if (!grants) (*settler)->must_report_left_ = true;
+                 });
+}
+
+void Settler::report_changes() {
+  report_left();
+  collect();
+  const std::int64_t now_ms = clock_.steady_ms();
+  // All that can wait is told together: what belongs to one shard of the ledger is one call then.
+  const bool round = now_ms >= next_round_ms_;
+  if (round) next_round_ms_ = now_ms + link_.report_interval_ms();
+  std::vector<Account*> changed;
+  bool asked_one = false;
+  const auto look_at = [&](Account& account) {
+    const std::uint64_t octets = totals_[account.slot].used.all_octets();
+    const std::int64_t elapsed_ms = now_ms - account.measured_at_ms;
+    if (elapsed_ms > 0 && account.measured_at_ms != 0)
+      account.octets_per_s =
+          static_cast<double>(broker::saturating_sub(octets, account.measured_octets)) * 1000.0 /
+          static_cast<double>(elapsed_ms);
+    account.measured_octets = octets;
+    account.measured_at_ms = now_ms;
+    const bool news = octets != account.reported_octets ||
+                      account.stage.load() == Stage::exhausted || account.tell_in_round;
+    // A ledger that learns is asked until it has learned, for those that relay and one more; for the
+    // others, what is left of them is known with the next round.
+    const bool busy = account.live.load() != 0 || account.refused_octets.load() != 0;
+    const bool learns = account.learning && (busy || round || !std::exchange(asked_one, true));
+    if (account.must_report || learns || (round && news)) changed.push_back(&account);
+  };
+  if (round)
+    book_.for_each(look_at);
+  else
+    book_.for_each_active(look_at);
+  exchange(changed, Ask::ahead);
+}
+
+bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
+  const bool ended = clock_.steady_ms() >= link_.valid_until_ms();
+  if (!ended && !halted_) return false;
+  const bool just_ended = ended && !halted_;
+  halted_ = ended;
+  if (just_ended)
+    host_.error("the ledger was out of reach for longer than grants are valid: {}",
+                extra_octets ? "relaying goes on as on_store_loss allows" : "allocations are cut");
+  bool any = false;
+  collect();
+  book_.for_each([&](Account& account) {
+    const Stage stage = account.stage.load();
+    if (!ended) {
+      if (stage == Stage::halted) account.stage.store(Stage::open, std::memory_order_release);
+      must_report(account);
+      return;
+    }
+    // What is left of a grant ends with it: a store that forgot it may have granted it to others.
+    if (stage == Stage::halted) give_up_unspent(account, 0);
+    if (stage != Stage::open && stage != Stage::last) return;
+    if (extra_octets && just_ended) {
+      take_back(account);
+      give_up_unspent(account, 0);
+      account.granted_octets += *extra_octets;
+      put_back(account, static_cast<std::int64_t>(*extra_octets));
+    }
+    if (extra_octets && unspent_of(account) >= std::max<std::uint64_t>(account.refused_octets, 1))
+      return;
+    account.stage.store(Stage::halted, std::memory_order_release);
+    take_back(account);
+    give_up_unspent(account, 0);
+    any = true;
+  });
+  return any;
+}
+
+std::vector<broker::UsageReport> Settler::last_reports() {
+  collect();
+  Reports reports = reports_of_left();
+  book_.for_each([&](Account& account) {
+    auto report = report_of(account, Ask::nothing);
+    report.granted_octets = report.charged_octets;
+    reports.push_back(std::move(report));
+  });
+  return reports;
+}
+
+}  // namespace plugin
