@@ -93,19 +93,20 @@ broker::Result<broker::IssuedCredentials> Broker::credentials(const std::string&
 
 void Broker::take_revocations() {
   auto revocations = std::make_shared<Revocations>();
-  for (const auto* list : {&known_revocations_, &unsaved_revocations_})
-    for (const auto& entry : *list) {
-      constexpr std::string_view client = "client:";
-      constexpr std::string_view csp = "csp:";
-      const std::string_view what = entry.what;
-      const auto later = [&](broker::UnixSeconds& since_s) {
-        since_s = std::max(since_s, entry.revoked_at_s);
-      };
-      if (what.starts_with(client))
-        later(revocations->by_who[hash_of_who(what.substr(client.size()))]);
-      else if (what.starts_with(csp))
-        later(revocations->by_csp[std::string(what.substr(csp.size()))]);
-    }
+  const auto take = [&](const Revocation& entry) {
+    constexpr std::string_view client = "client:";
+    constexpr std::string_view csp = "csp:";
+    const std::string_view what = entry.what;
+    const auto later = [&](broker::UnixSeconds& since_s) {
+      since_s = std::max(since_s, entry.revoked_at_s);
+    };
+    if (what.starts_with(client))
+      later(revocations->by_who[hash_of_who(what.substr(client.size()))]);
+    else if (what.starts_with(csp))
+      later(revocations->by_csp[std::string(what.substr(csp.size()))]);
+  };
+  for (const Revocation& entry : known_revocations_) take(entry);
+  for (const Unsaved& entry : unsaved_revocations_) take(entry.revocation);
   revocations_ = std::move(revocations);
 }
 
@@ -116,14 +117,15 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
   // Credentials live at most credential_ttl_s_max: a revocation that old refuses nothing any more.
   const Revocation revocation{who.empty() ? "csp:" + csp : "client:" + who, now,
                               now + broker::credential_ttl_s_max};
-  std::optional<broker::Status> saved;
-  const auto answer = std::make_shared<std::optional<broker::Status>*>(&saved);
   if (unsaved_revocations_.size() >= unsaved_revocations_max)
     return broker::Error{"too many revocations wait for a ledger that does not answer"};
+  const auto answer = std::make_shared<std::optional<broker::Status>>();
   link_->revoke(revocation.what, revocation.revoked_at_s, revocation.forget_after_s,
-                [answer = std::weak_ptr(answer)](broker::Status status) {
-                  if (const auto at = answer.lock()) **at = std::move(status);
+                [this, answer, revocation](const broker::Status& status) {
+                  *answer = status;
+                  take_saved(revocation, status);
                 });
+  const std::optional<broker::Status>& saved = *answer;
   if (saved && !*saved) return saved->error();
   // A ledger that answers later is asked again until it has it; it holds on this relay at once.
   if (saved) {
@@ -133,7 +135,7 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
       if (list) known_revocations_ = std::move(list).value();
     });
   } else {
-    unsaved_revocations_.push_back(revocation);
+    unsaved_revocations_.push_back({revocation, true});
   }
   take_revocations();
   publish();
@@ -153,6 +155,7 @@ BrokerStatus Broker::status() {
   status.config_loaded_s = config_loaded_s_;
   status.config_file = config_file_;
   status.config_error = config_error_;
+  status.restart_needed = broker::restart_needed(*started_config_, *config_);
   for (const AllocationSlot& slot : table_->allocations())
     if (slot.state.load() == SlotState::live) ++status.allocations;
   status.allocations_max = table_->header().allocations_max;

@@ -127,6 +127,7 @@ class Broker final : public Control, public BrokerDesk {
   [[nodiscard]] broker::Status await_ledger();
   void close_ledger();
   void save_revocations();
+  void take_saved(const broker::LedgerStore::Revocation& revocation, const broker::Status& status);
   void fetch_revocations();
   void on_recall(const broker::AccountKey& account);
   void on_exhausted(const broker::AccountKey& account);
@@ -218,10 +219,15 @@ class Broker final : public Control, public BrokerDesk {
   const Clock& clock_;
   std::string config_file_;
   std::shared_ptr<const broker::Config> config_;
+  std::shared_ptr<const broker::Config> started_config_;  ///< some of it holds until a restart
   using Revocation = broker::LedgerStore::Revocation;
   std::shared_ptr<const Revocations> revocations_ = std::make_shared<Revocations>();
-  std::vector<Revocation> known_revocations_;    ///< as the ledger told them
-  std::vector<Revocation> unsaved_revocations_;  ///< the ledger has not taken them yet
+  std::vector<Revocation> known_revocations_;  ///< as the ledger told them
+  struct Unsaved {
+    Revocation revocation;
+    bool on_its_way = false;  ///< to the ledger, or its answer
+  };
+  std::vector<Unsaved> unsaved_revocations_;  ///< the ledger has not taken them yet
   std::int64_t next_revocations_ms_ = 0;
   std::string config_error_;
   broker::UnixSeconds config_loaded_s_ = 0;

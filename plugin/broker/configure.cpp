@@ -154,7 +154,7 @@ broker::Status Broker::reload() {
   if (const auto& problem = loaded.value().http.tls_problem;
       !problem.empty() && problem != config_->http.tls_problem)
     host_.warning("HTTP API: {}; the certificate in use stays", problem);
-  for (const auto& name : broker::restart_needed(*config_, loaded.value()))
+  for (const auto& name : broker::restart_needed(*started_config_, loaded.value()))
     host_.warning("configuration: {} changes only with a restart", name);
   apply(std::make_shared<const broker::Config>(std::move(loaded).value()));
   watch_files();

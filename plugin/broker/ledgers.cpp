@@ -1,5 +1,6 @@
 // Which ledger the broker asks, and what only a ledger of a fleet needs (broker.h).
 #include <algorithm>
+#include <utility>
 
 #include "broker/broker.h"
 #include "broker/cutter.h"
@@ -136,17 +137,26 @@ void Broker::on_control(const FleetCommand& command) {
 
 void Broker::save_revocations() {
   if (redis_ == nullptr) return;
-  for (const auto& entry : unsaved_revocations_) {
+  // An answer that comes at once changes the list.
+  std::vector<Revocation> waiting;
+  for (Unsaved& entry : unsaved_revocations_)
+    if (!std::exchange(entry.on_its_way, true)) waiting.push_back(entry.revocation);
+  for (const Revocation& entry : waiting)
     link_->revoke(entry.what, entry.revoked_at_s, entry.forget_after_s,
-                  [this, entry](const broker::Status& status) {
-                    if (!status) return;
-                    const auto erased = std::erase(unsaved_revocations_, entry);
-                    if (erased == 0) return;
-                    known_revocations_.push_back(entry);
-                    bus_->tell_revoked();
-                  });
-  }
+                  [this, entry](const broker::Status& status) { take_saved(entry, status); });
   if (clock_.steady_ms() >= next_revocations_ms_) fetch_revocations();
+}
+
+void Broker::take_saved(const Revocation& revocation, const broker::Status& status) {
+  const auto found =
+      std::find_if(unsaved_revocations_.begin(), unsaved_revocations_.end(),
+                   [&](const Unsaved& entry) { return entry.revocation == revocation; });
+  if (found == unsaved_revocations_.end()) return;
+  found->on_its_way = false;
+  if (!status) return;
+  unsaved_revocations_.erase(found);
+  known_revocations_.push_back(revocation);
+  bus_->tell_revoked();
 }
 
 void Broker::fetch_revocations() {

@@ -75,6 +75,7 @@ broker::Status Broker::start() {
 
 broker::Status Broker::prepare() {
   started_s_ = now_s();
+  started_config_ = config_;
   for (auto step :
        {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();
@@ -194,9 +195,10 @@ broker::Status Broker::make_table() {
   if (redis_ != nullptr) {
     usage_teller_ = std::make_unique<UsageTeller>(
         config.relay.id, fmt::format("{:016x}", incarnation.id),
-        [this](const auto& channel, const auto& message, Heard heard) {
-          // A server of a cluster does not know of subscribers at others.
-          if (config_->store.redis->mode == broker::RedisMode::cluster) heard = [](auto) {};
+        // A server of a cluster does not know of subscribers at others.
+        [this, alone = config.store.redis->mode != broker::RedisMode::cluster](
+            const auto& channel, const auto& message, Heard heard) {
+          if (!alone) heard = [](auto) {};
           plugin::publish(*redis_, channel, message, std::move(heard));
         });
     tell(*usage_teller_);

@@ -1,6 +1,7 @@
 // The whole broker, without coturn: admission, credit, the cut, limits, periods.
 #include <barrier>
 #include <catch2/catch.hpp>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -463,4 +464,27 @@ TEST_CASE("an idle account gives its grant back to the ledger and takes it up ag
   }));
   CHECK(received(next) == 999'000);
   later.close(next, TURN_CLOSE_QUOTA_EXHAUSTED);
+}
+
+TEST_CASE("what waits for a restart is told until the file takes it back") {
+  const std::string limits = "[broker.limits]\nallocations_max = ";
+  RunningBroker running(limits + "100\n" + acme("1 MB"));
+  const auto waiting = [&] {
+    std::promise<std::vector<std::string>> told;
+    REQUIRE(running.broker().post([&](plugin::Control& control) {
+      const auto reloaded = control.reload();
+      CHECK(reloaded.ok());
+      told.set_value(control.status().restart_needed);
+    }));
+    return told.get_future().get();
+  };
+  CHECK(waiting().empty());
+  running.write_config(limits + "200\n" + acme("1 MB"));
+  REQUIRE(waiting().size() == 1);
+  // Another change does not make it forgotten.
+  running.write_config(limits + "200\n" + acme("2 MB"));
+  REQUIRE(waiting().size() == 1);
+  CHECK_THAT(waiting().front(), Catch::Contains("allocations_max"));
+  running.write_config(limits + "100\n" + acme("2 MB"));
+  CHECK(waiting().empty());
 }
