@@ -65,6 +65,8 @@ class RedisFixture {
 
   broker::LedgerStore& store() { return *store_; }
   plugin::RedisLedger& ledger() { return *ledger_; }
+  plugin::redis::Client& client() { return *client_; }
+  event_base* base() { return base_.get(); }
   static turntest::RedisServer& server() {
     static turntest::RedisServer started;
     return started;
