@@ -16,6 +16,7 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* recall_channel = "turnbroker:recall";
+constexpr const char* recall_places_channel = "turnbroker:recall-places";
 constexpr const char* exhausted_channel = "turnbroker:exhausted";
 constexpr const char* control_channel = "turnbroker:control";
 constexpr int version = 1;
@@ -77,7 +78,7 @@ Result<AccountKey> parse_account(std::string_view text) {
 
 FleetBus::FleetBus(redis::Client& client, const Host& host) : client_(client), host_(host) {
   client_.subscribe(
-      {recall_channel, exhausted_channel, control_channel},
+      {recall_channel, recall_places_channel, exhausted_channel, control_channel},
       [this](const std::string& channel, const std::string& payload) { take(channel, payload); },
       // What was missed while the connection was lost may have told of a revocation.
       [this] {
@@ -89,11 +90,18 @@ void FleetBus::take(const std::string& channel, const std::string& payload) {
   const auto refused = [&](const Error& error) {
     host_.warning("a message on {} is dropped: {}", channel, error.message);
   };
-  if (channel == recall_channel || channel == exhausted_channel) {
+  const auto of_account = [&](const auto& handler) {
     if (const auto account = parse_account(payload))
-      (channel == recall_channel ? recall_ : exhausted_)(account.value());
+      handler(account.value());
     else
       refused(account.error());
+  };
+  if (channel == recall_channel) {
+    of_account(recall_);
+  } else if (channel == recall_places_channel) {
+    of_account(recall_places_);
+  } else if (channel == exhausted_channel) {
+    of_account(exhausted_);
   } else if (channel == control_channel) {
     if (const auto command = parse_fleet_command(payload))
       control_(command.value());

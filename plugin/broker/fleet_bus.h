@@ -3,6 +3,7 @@
 //
 //   turnbroker:recall   {"v":1,"csp","media","period_start_s","client"}: another relay lacks octets of
 //                       this account; give back what is not needed
+//   turnbroker:recall-places  alike, of allocation places; they are of all periods and clients
 //   turnbroker:exhausted  alike: nothing is left of this account; ask the ledger
 //   turnbroker:control  {"v":1,"do":"cut","allocation"?,"csp"?,"client"?}, {"v":1,"do":"revoked"} (the
 //                       ledger has new revocations), {"v":1,"do":"reload"}
@@ -51,6 +52,9 @@ class FleetBus {
   void on_recall(std::function<void(const broker::AccountKey&)> handler) {
     recall_ = std::move(handler);
   }
+  void on_recall_places(std::function<void(const broker::AccountKey&)> handler) {
+    recall_places_ = std::move(handler);
+  }
   void on_exhausted(std::function<void(const broker::AccountKey&)> handler) {
     exhausted_ = std::move(handler);
   }
@@ -68,6 +72,7 @@ class FleetBus {
   redis::Client& client_;
   const Host& host_;
   std::function<void(const broker::AccountKey&)> recall_ = [](const auto&) {};
+  std::function<void(const broker::AccountKey&)> recall_places_ = [](const auto&) {};
   std::function<void(const broker::AccountKey&)> exhausted_ = [](const auto&) {};
   std::function<void(const FleetCommand&)> control_ = [](const auto&) {};
 };

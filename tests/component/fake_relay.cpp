@@ -50,7 +50,9 @@ FakeHost::FakeHost() {
   };
 }
 
-FakeHost::~FakeHost() { the_host = nullptr; }
+FakeHost::~FakeHost() {
+  if (the_host == this) the_host = nullptr;
+}
 
 std::string FakeHost::log_text() const {
   const std::lock_guard lock(mutex_);
