@@ -118,7 +118,7 @@ void RedisPlaces::exchange_places(const Incarnation& incarnation, std::vector<Pl
 }
 
 void RedisPlaces::send(const std::shared_ptr<Job>& job, std::size_t shard,
-                       std::vector<std::size_t> at) {
+                       const std::vector<std::size_t>& at) {
   const Incarnation& who = job->incarnation;
   std::vector<std::string> names{keys::witness(shard),
                                  keys::ended_incarnations(shard, who.relay_id),

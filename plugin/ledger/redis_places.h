@@ -35,7 +35,7 @@ class RedisPlaces final : public broker::PlacesLink {
  private:
   struct Job;
 
-  void send(const std::shared_ptr<Job>& job, std::size_t shard, std::vector<std::size_t> at);
+  void send(const std::shared_ptr<Job>& job, std::size_t shard, const std::vector<std::size_t>& at);
   void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
             const broker::Result<redis::Answer>& answer);
 

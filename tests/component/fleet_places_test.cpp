@@ -177,6 +177,14 @@ TEST_CASE("a limit that is raised lets in at once, one that is lowered waits", "
   CHECK(fleet.rush(2) == 1);
 }
 
+TEST_CASE("a quota without a limit of allocations asks the fleet for no places", "[fleet]") {
+  Fleet fleet(2, 0);
+  CHECK(fleet.rush(20) == 40);
+  CHECK(fleet.redis().cli({"KEYS", "*:places:*"}) == "\n");
+  fleet.set_limit(100);
+  CHECK(eventually([&] { return fleet.redis().cli({"KEYS", "*:places:*"}) != "\n"; }));
+}
+
 TEST_CASE("the places of a relay that died come back, and when it starts again", "[fleet]") {
   Fleet fleet(2, 4);
   while (fleet.allocate(0) == 0) {
