@@ -43,7 +43,7 @@ std::optional<Event> present_usage(const Standing& standing, const AccountName& 
   event.media = account.second;
   event.period = now->period;
   event.limit_octets = now->limit_octets;
-  event.used_octets = now->used_octets;
+  event.used_octets = now->used_octets.get();
   event.exhausted = now->exhausted;
   return event;
 }

@@ -50,7 +50,7 @@ std::string volume_of(const broker::Csp& csp, MediaType media) {
 
 std::string used_of(const Standing& standing, const broker::Csp& csp, MediaType media) {
   const AccountStanding* account = standing.account(csp.id, media);
-  return std::to_string(account == nullptr ? 0 : account->used_octets);
+  return std::to_string(account == nullptr ? 0 : account->used_octets.get());
 }
 
 Response appropriate_turn(Visit& visit) {

@@ -1,9 +1,10 @@
-// How the accounts stand, as the broker thread tells the HTTP thread: whole, immutable, replaced when
-// an account's standing changes and at least four times a second while octets are relayed.
+// How the accounts stand, as the broker thread tells the HTTP thread: whole, immutable but for the octets
+// used, replaced when an account's standing changes otherwise.
 // Owner: shared by pointer. Threads: published by the broker thread, read by any.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,10 +22,21 @@ namespace plugin {
 
 class GeoLookup;
 
+/// A number that the broker thread keeps up to date while others hold it.
+class LiveOctets {
+ public:
+  using Cell = std::atomic<std::uint64_t>;
+  LiveOctets(std::uint64_t octets = 0) : cell_(std::make_shared<const Cell>(octets)) {}
+  explicit LiveOctets(std::shared_ptr<const Cell> cell) : cell_(std::move(cell)) {}
+  [[nodiscard]] std::uint64_t get() const { return cell_->load(std::memory_order_relaxed); }
+
+ private:
+  std::shared_ptr<const Cell> cell_;
+};
+
 struct AccountStanding {
   std::uint64_t limit_octets = 0;
-  std::uint64_t used_octets =
-      0;  ///< the part that is charged; what was relayed a moment ago may lack
+  LiveOctets used_octets;  ///< the part that is charged; what was relayed a moment ago may lack
   bool exhausted = false;
   std::string period;                    ///< broker::period_name
   broker::UnixSeconds period_end_s = 0;  ///< Unix time; 0: the period never ends

@@ -46,7 +46,8 @@ http::Json period_end(const AccountStanding& account) {
   if (!client.empty()) members["clientName"] = client;
   members["period"] = account.period;
   members["limit_octets"] = account.limit_octets;
-  members["used_octets"] = account.used_octets;
+  const std::uint64_t used_octets = account.used_octets.get();
+  members["used_octets"] = used_octets;
   members["period_end"] = period_end(account);
   const std::string whose = client.empty() ? "the " : "the client's own part of the ";
   const std::string end = account.period_end_s == 0
@@ -54,7 +55,7 @@ http::Json period_end(const AccountStanding& account) {
                               : "its period ends at " + broker::format_utc(account.period_end_s);
   refuse(ProblemType::quota_exceeded,
          whose + media_name + " quota of " + csp.id + " is used up (" +
-             broker::format_octets_rounded({account.used_octets}) + " of " +
+             broker::format_octets_rounded({used_octets}) + " of " +
              broker::format_octets_rounded({account.limit_octets}) + "); " + end,
          members);
 }

@@ -1,5 +1,8 @@
 #include "broker/account_book.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace plugin {
 
 Account* AccountBook::find(const broker::AccountKey& key) const {
@@ -20,7 +23,11 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
     account->granted_octets = left->second.charged_octets;
     left_.erase(left);
   }
+  account->stage.count_in(changes_);
+  first_end_s_ = std::min(first_end_s_, period.end_s);
+  note_change();
   Account* added = account.get();
+  note_active(*added);
   index_.set(index, added);
   accounts_.emplace(key, std::move(account));
   return added;
@@ -28,7 +35,7 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
 
 std::unordered_set<const Account*> AccountBook::successors() const {
   std::unordered_set<const Account*> awaited;
-  for (const auto& [key, account] : accounts_)
+  for (const Account* account : active_)
     if (const Account* next = account->successor.load(); next != nullptr) awaited.insert(next);
   return awaited;
 }
@@ -43,7 +50,38 @@ void AccountBook::erase(Account& account) {
   left_[account.key] = slot.closed;
   index_.set(account.slot, nullptr);
   table_.free_account(slot);
+  note_change();
+  if (account.active) std::erase(active_, &account);
   accounts_.erase(account.key);
+}
+
+void AccountBook::note_active(Account& account) {
+  if (std::exchange(account.active, true)) return;
+  active_.push_back(&account);
+}
+
+void AccountBook::rest_idle(const std::vector<Account*>& idle) {
+  bool any = false;
+  for (Account* account : idle) {
+    const bool holds = account->ready.load() ||
+                       account->live.load(std::memory_order_acquire) != 0 ||
+                       account->pool.load() != 0 || account->refused_octets.load() != 0;
+    const bool tells = account->asking || account->must_report || account->tell_in_round ||
+                       account->learning || account->lowered || account->recall_end_ms != 0;
+    // A client's and an ended period's wait to be erased.
+    const bool stays = account->key.client.empty() && account->stage.load() != Stage::over;
+    if (holds || tells || !stays) continue;
+    account->active = false;
+    any = true;
+  }
+  if (any) std::erase_if(active_, [](const Account* account) { return !account->active; });
+}
+
+void AccountBook::find_first_end() {
+  first_end_s_ = broker::period_never_ends;
+  for (const auto& [key, account] : accounts_)
+    if (account->stage.load() != Stage::over)
+      first_end_s_ = std::min(first_end_s_, account->period.end_s);
 }
 
 void AccountBook::forget_before(const broker::AccountKey& earlier) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <unordered_set>
+#include <vector>
 
 #include "credit/account.h"
 #include "credit/account_index.h"
@@ -15,8 +16,11 @@ namespace plugin {
 class AccountBook {
  public:
   AccountBook(MeterTable& table, AccountIndex& index) : table_(table), index_(index) {}
+  AccountBook(const AccountBook&) = delete;
+  AccountBook& operator=(const AccountBook&) = delete;
 
   [[nodiscard]] Account* find(const broker::AccountKey& key) const;
+  [[nodiscard]] Account* at(std::uint32_t slot) const { return index_.at(slot); }
 
   /// A new account, known to relay threads by its slot from now on; nullptr when the table is full.
   [[nodiscard]] Account* add(const broker::AccountKey& key, broker::PeriodKind kind,
@@ -40,6 +44,25 @@ class AccountBook {
   void for_each(Visit&& visit) const {
     for (const auto& [key, account] : accounts_) visit(*account);
   }
+
+  /// Those that may have allocations, credit or something to tell: few of many, so that what is done ten times
+  /// a second costs what is relayed and not what is configured.
+  template <typename Visit>
+  void for_each_active(Visit&& visit) const {
+    for (std::size_t i = 0; i < active_.size(); ++i) visit(*active_[i]);
+  }
+  /// To be called with each account that the ledger is asked for or an allocation is let in to.
+  void note_active(Account& account);
+  /// Those of them that have nothing any more are no longer visited. `idle`: had no allocations before what
+  /// their last ones used was folded and collected.
+  void rest_idle(const std::vector<Account*>& idle);
+  /// Goes up when a stage or a limit changes, or an account comes or goes.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
+  void note_change() { ++changes_; }
+  /// When the first period of these ends; Unix time. Of an account whose stage is over none does.
+  [[nodiscard]] broker::UnixSeconds first_end_s() const { return first_end_s_; }
+  void find_first_end();
+
   /// Those that were erased and what they used.
   template <typename Visit>
   void for_each_left(Visit&& visit) const {
@@ -50,7 +73,10 @@ class AccountBook {
  private:
   MeterTable& table_;
   AccountIndex& index_;
+  std::uint64_t changes_ = 0;
+  broker::UnixSeconds first_end_s_ = broker::period_never_ends;
   std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
+  std::vector<Account*> active_;
   std::map<broker::AccountKey, SlotTotals>
       left_;  ///< sums of erased accounts, until the period after theirs ends
 };

@@ -29,12 +29,8 @@ void Broker::serve_admissions() {
   while (const auto request = inbox_.pop()) waiting_.push_back(*request);
   decide_admissions(std::exchange(waiting_, {}));
   if (keeper_ == nullptr) return;
-  places_.for_each([](Places& places) {
-    places.waiting = 0;
-    places.refuse = false;
-  });
-  for (const auto& request : waiting_)
-    if (Places* places = request.account->places; places != nullptr) ++places->waiting;
+  keeper_->forget_waiting();
+  for (const auto& request : waiting_) keeper_->note_waiting(*request.account->places);
   keeper_->serve();
 }
 
@@ -79,6 +75,8 @@ bool Broker::complete(const AdmissionRequest& request, Account* client) {
   turn_allocation_answer answer{};
   answer.size = sizeof answer;
   AllocationSlot& slot = *request.slot;
+  book_->note_active(*request.account);
+  if (client != nullptr) book_->note_active(*client);
   const auto reject = [&](std::uint16_t code) {
     table_->put_back(slot);
     answer.error_code = code;

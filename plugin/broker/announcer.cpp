@@ -59,32 +59,38 @@ Announcer::Seen Announcer::see(const Account& account) const {
 }
 
 bool Announcer::wanted(std::int64_t now_ms) const {
-  if (refresh_ || now_ms >= next_idle_look_ms_) return true;
-  const bool due = now_ms >= next_look_ms_;
-  bool found = false;
-  book_.for_each([&](const Account& account) {
-    if (found || !account.key.client.empty()) return;
-    const Seen seen = account.slot < seen_.size() ? seen_[account.slot] : Seen{};
-    const bool busy = seen.usage_waits || account.live.load(std::memory_order_relaxed) != 0;
-    const bool changed = seen.account != &account || seen.exhausted != is_exhausted(account) ||
-                         seen.limit_octets != account.limit_octets.load(std::memory_order_relaxed);
-    found = (due && busy) || (changed && is_watched(account));
-  });
-  return found;
+  if (all_wanted(now_ms)) return true;
+  bool busy = false;
+  if (now_ms >= next_look_ms_)
+    book_.for_each_active([&](const Account& account) {
+      busy = busy || account.live.load(std::memory_order_relaxed) != 0 ||
+             (account.slot < seen_.size() && seen_[account.slot].usage_waits);
+    });
+  return busy;
+}
+
+bool Announcer::all_wanted(std::int64_t now_ms) const {
+  return refresh_ || now_ms >= next_idle_look_ms_ || book_.changes() != seen_changes_;
 }
 
 void Announcer::look() {
   collected_ = false;
   const std::int64_t now_ms = clock_.steady_ms();
   if (sinks_.empty() || !wanted(now_ms)) return;
+  const bool all = all_wanted(now_ms);
   next_look_ms_ = now_ms + look_interval_ms;
-  next_idle_look_ms_ = now_ms + idle_look_interval_ms;
+  if (all) next_idle_look_ms_ = now_ms + idle_look_interval_ms;
+  seen_changes_ = book_.changes();
   collect();
   seen_.resize(settler_.totals().size());
   if (refresh_) ++round_;
-  book_.for_each([&](const Account& account) {
+  const auto look_if_watched = [&](const Account& account) {
     if (is_watched(account)) look_at(account, now_ms);
-  });
+  };
+  if (all)
+    book_.for_each(look_if_watched);
+  else
+    book_.for_each_active(look_if_watched);
   // What a configuration took away is forgotten: should it come back, it is new.
   if (refresh_)
     std::erase_if(watched_, [&](const auto& each) { return each.second.round != round_; });

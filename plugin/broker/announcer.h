@@ -59,6 +59,7 @@ class Announcer {
 
   [[nodiscard]] bool is_watched(const Account& account) const;
   [[nodiscard]] bool wanted(std::int64_t now_ms) const;
+  [[nodiscard]] bool all_wanted(std::int64_t now_ms) const;
   void look_at(const Account& account, std::int64_t now_ms);
   [[nodiscard]] Seen see(const Account& account) const;
   [[nodiscard]] Event event_of(const Account& account, EventKind kind) const;
@@ -78,6 +79,7 @@ class Announcer {
   bool collected_ = false;  ///< the settler's totals are of this tick
   std::int64_t next_look_ms_ = 0;
   std::int64_t next_idle_look_ms_ = 0;
+  std::uint64_t seen_changes_ = 0;  ///< AccountBook::changes() when all were looked at
 };
 
 }  // namespace plugin

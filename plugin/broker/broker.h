@@ -162,6 +162,9 @@ class Broker final : public Control, public BrokerDesk {
   void watch_files();
   void on_watch();
 
+  // twin.cpp
+  [[nodiscard]] broker::Status refuse_twin(const std::vector<broker::Incarnation>& open);
+
   // fleet.cpp
   /// Follows the geographic database; what is wrong with it is logged.
   void follow_geo(const std::string& path);
@@ -176,8 +179,9 @@ class Broker final : public Control, public BrokerDesk {
   // standing.cpp
   [[nodiscard]] std::string unhealthy() const;
   [[nodiscard]] std::uint64_t standing_shape() const;
-  /// Publishes when the accounts stand otherwise than was told, and at intervals.
+  /// Publishes when the accounts stand otherwise than was told, and tells at intervals what they used.
   void tell_standing();
+  void tell_used(const Account& account) const;
   void publish_standing();
 
   // answer.cpp

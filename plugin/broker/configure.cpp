@@ -41,14 +41,17 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
                              const broker::Quota& quota, const std::string& client) {
   const auto period = broker::period_at(quota.period, now_s());
   const broker::AccountKey key{csp, media, period.start_s, client};
-  if (Account* known = book_->find(key); known != nullptr) return known;
+  const std::uint64_t limit = limit_of(quota, !client.empty());
+  if (Account* known = book_->find(key); known != nullptr) {
+    if (known->stage.load() == Stage::over) settler_->correct_limit(*known, limit);
+    return known;
+  }
   Account* account = book_->add(key, quota.period, period);
   if (account == nullptr) {
     host_.error("the meter table is full ([broker.limits] accounts_max): no account for {}/{}", csp,
                 broker::to_string(media));
     return nullptr;
   }
-  const std::uint64_t limit = limit_of(quota, !client.empty());
   account->limit_octets.store(limit);
   table_->account(account->slot).limit_octets = limit;
   take_settings(*account, quota);
@@ -99,6 +102,7 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
     }
     apply_quota(*account, *quota);
   }
+  book_->find_first_end();
   // Accounts that are new: learn what is left of them.
   std::vector<Account*> fresh;
   for (const auto& [id, csp] : config_->csps)

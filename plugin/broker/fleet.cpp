@@ -22,7 +22,7 @@ Broker::Broker(Host host, const Clock& clock)
 
 std::uint64_t Broker::live_allocations() const {
   std::uint64_t live = 0;
-  book_->for_each([&](const Account& account) {
+  book_->for_each_active([&](const Account& account) {
     if (account.key.client.empty()) live += account.live.load();
   });
   return live;
@@ -75,7 +75,7 @@ void Broker::tell_usage() {
   if (record_stream_ != nullptr) record_stream_->look();
   const std::int64_t now_ms = clock_.steady_ms();
   if (now_ms < next_usage_ms_) return;
-  next_usage_ms_ = now_ms + config_->store.redis->report_interval_ms;
+  next_usage_ms_ = now_ms + link_->report_interval_ms();
   const auto accounts = usage(std::nullopt, false);
   if (accounts) usage_teller_->tell(clock_.unix_ms(), accounts.value(), allocations(std::nullopt));
 }
@@ -86,8 +86,8 @@ void Broker::finish_telling() {
   const timeval step{0, 20'000};
   const std::int64_t end_ms = clock_.steady_ms() + longest_ms;
   // What is not told by then is told by the next start.
-  for (record_stream_->look(); !record_stream_->is_idle() && clock_.steady_ms() < end_ms;
-       record_stream_->is_idle() ? record_stream_->look() : void()) {
+  for (record_stream_->flush(); !record_stream_->is_idle() && clock_.steady_ms() < end_ms;
+       record_stream_->is_idle() ? record_stream_->flush() : void()) {
     ::event_base_loopexit(base_.get(), &step);
     ::event_base_loop(base_.get(), EVLOOP_ONCE);
   }

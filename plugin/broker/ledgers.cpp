@@ -65,7 +65,6 @@ broker::Status Broker::open_ledger() {
   places->on_forgotten(tell_again);
   places_link_ = std::move(places);
   store_ = std::make_unique<WaitingLedger>(base_.get(), *ledger, wait_ms);
-  link_ = std::move(ledger);
   redis_->on_server([tell_again, last = std::string()](const redis::Server& server) mutable {
     if (std::exchange(last, server.run_id) != server.run_id) tell_again();
   });
@@ -76,9 +75,12 @@ broker::Status Broker::open_ledger() {
   });
   bus_->on_exhausted([this](const broker::AccountKey& account) { on_exhausted(account); });
   registry_ = std::make_unique<Registry>(*redis_, host_, clock_);
-  registry_->on_roster(
-      [this](std::vector<broker::RelayStatus> relays) { fleet_.update(std::move(relays)); });
+  registry_->on_roster([this, ledger = ledger.get()](std::vector<broker::RelayStatus> relays) {
+    ledger->note_relays(relays.size());
+    fleet_.update(std::move(relays));
+  });
   bus_->on_control([this](const FleetCommand& command) { on_control(command); });
+  link_ = std::move(ledger);
   return await_ledger();
 }
 

@@ -22,10 +22,6 @@ class PlacesBook {
     const auto found = places_.find(key);
     return found == places_.end() ? nullptr : found->second.get();
   }
-  template <typename Visit>
-  void for_each(Visit&& visit) const {
-    for (const auto& [key, places] : places_) visit(*places);
-  }
 
  private:
   std::map<broker::PlacesKey, std::unique_ptr<Places>> places_;

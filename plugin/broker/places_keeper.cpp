@@ -9,6 +9,8 @@ namespace {
 /// How long to wait for what other relays give back, and how often to ask whether they did.
 constexpr std::int64_t recall_wait_ms = 600;
 constexpr std::int64_t ask_again_ms = 100;
+/// A place whose allocation has just ended on another relay is with the ledger by then.
+constexpr std::int64_t passing_on_ms = 150;
 /// One recall, by whichever relay, is enough for so long, since all keep none to spare for longer.
 constexpr std::int64_t recall_again_ms = 1'000;
 constexpr std::int64_t sparse_ms = 2'000;
@@ -31,11 +33,35 @@ bool lacks(const Places& places) {
   return places.waiting > places.spare() && places.live() < places.limit.load();
 }
 
+/// Until an allocation waits: one that finds no place held always does.
+bool is_at_rest(const Places& places) {
+  const bool has_none = !places.is_limited() || places.held() == 0;
+  return has_none && places.known_held == 0 && places.waiting == 0 && !places.asking &&
+         !places.must_report && places.silent_at_ms == 0;
+}
+
 bool runs_low(const Places& places) {
   return places.refill_asked.load() && places.spare() < places.low_water.load();
 }
 
 }  // namespace
+
+void PlacesKeeper::note_active(Places& places) {
+  if (std::exchange(places.active, true)) return;
+  active_.push_back(&places);
+}
+
+void PlacesKeeper::forget_waiting() {
+  for (Places* places : active_) {
+    places->waiting = 0;
+    places->refuse = false;
+  }
+}
+
+void PlacesKeeper::note_waiting(Places& places) {
+  note_active(places);
+  ++places.waiting;
+}
 
 void PlacesKeeper::set_limit(Places& places, std::uint32_t limit) {
   const std::uint32_t before = places.limit.exchange(limit);
@@ -43,6 +69,7 @@ void PlacesKeeper::set_limit(Places& places, std::uint32_t limit) {
   places.shared.store(limit != 0);
   places.must_report = places.live() != 0 || places.known_held != 0;
   places.ask_at_ms = 0;
+  note_active(places);
   if (limit == 0) {
     places.pass_on(false);
     places.hold(Places::unlimited);
@@ -57,6 +84,7 @@ void PlacesKeeper::set_limit(Places& places, std::uint32_t limit) {
 }
 
 void PlacesKeeper::trim(Places& places, std::int64_t now_ms) const {
+  if (places.waiting <= places.spare()) places.lacking_since_ms = 0;
   if (places.live() != 0 || places.waiting != 0) places.idle_since_ms = now_ms;
   const bool idle = now_ms - places.idle_since_ms >= idle_ms;
   if (places.passes_on() || idle)
@@ -66,7 +94,10 @@ void PlacesKeeper::trim(Places& places, std::int64_t now_ms) const {
 }
 
 bool PlacesKeeper::is_due(const Places& places, std::int64_t now_ms) const {
-  if (places.asking || now_ms < places.ask_at_ms) return false;
+  if (places.asking) return false;
+  // Somebody may be waiting for what is given back.
+  const bool gives = places.is_limited() && places.held() < places.known_held;
+  if (now_ms < places.ask_at_ms && (places.must_report || !gives)) return false;
   if (places.must_report) return true;
   if (!places.is_limited()) return places.known_held != 0;
   if (places.known_held != places.held() || lacks(places) || runs_low(places)) return true;
@@ -99,14 +130,17 @@ void PlacesKeeper::serve() {
   const std::int64_t now_ms = clock_.steady_ms();
   std::vector<Places*> asked;
   std::vector<broker::PlacesReport> reports;
-  book_.for_each([&](Places& places) {
+  std::erase_if(active_, [&](Places* each) {
+    Places& places = *each;
     if (places.is_limited()) trim(places, now_ms);
-    if (!is_due(places, now_ms)) return;
+    if (is_at_rest(places)) return std::exchange(places.active, false);
+    if (!is_due(places, now_ms)) return false;
     reports.push_back(report_of(places, now_ms));
     asked.push_back(&places);
     places.asking = true;
     places.must_report = false;
     places.asked_at_ms = now_ms;
+    return false;
   });
   if (asked.empty()) return;
   calling_ = true;
@@ -163,18 +197,25 @@ void PlacesKeeper::take_answer(Places& places, const broker::PlacesReport& repor
     if (places.silent_at_ms == 0 && !places.silent.empty())
       places.silent_at_ms = now_ms + silent_ms(link_.places_validity_ms());
   }
-  look_for_more(places, answer);
+  look_for_more(places, report, answer);
 }
 
 /// What of the allocations that the answer does not suffice for.
-void PlacesKeeper::look_for_more(Places& places, const broker::PlacesAnswer& answer) {
-  if (places.waiting <= places.spare()) return;
+void PlacesKeeper::look_for_more(Places& places, const broker::PlacesReport& report,
+                                 const broker::PlacesAnswer& answer) {
   const std::int64_t now_ms = clock_.steady_ms();
+  // It was no answer to those that have begun to wait since.
+  if (places.waiting <= places.spare() || report.wanted == 0) return;
   places.ask_at_ms = now_ms + ask_again_ms;
+  if (places.lacking_since_ms == 0) places.lacking_since_ms = now_ms;
   const std::int64_t recalled_for_ms = now_ms - places.recalled_at_ms;
-  if (recalled_for_ms < recall_wait_ms) return;  // what others give back may be on its way
+  // What others give back may be on its way, with a recall or without one.
+  const bool may_come =
+      answer.held_by_others != 0 &&
+      (recalled_for_ms < recall_wait_ms || now_ms - places.lacking_since_ms < passing_on_ms);
   if (recalled_for_ms < recall_again_ms || answer.held_by_others == 0) {
-    places.refuse = true;
+    places.refuse = !may_come;
+    if (!may_come) places.lacking_since_ms = 0;
     return;
   }
   places.recalled_at_ms = now_ms;
@@ -193,25 +234,26 @@ void PlacesKeeper::give_back(const broker::PlacesKey& key) {
 }
 
 void PlacesKeeper::report_all() {
-  book_.for_each([](Places& places) {
-    if (places.is_limited()) places.must_report = true;
-    places.ask_at_ms = 0;
-  });
+  for (Places* places : active_) {
+    places->must_report = places->must_report || places->is_limited();
+    places->ask_at_ms = 0;
+  }
   serve();
 }
 
 bool PlacesKeeper::check_validity() {
   const std::int64_t now_ms = clock_.steady_ms();
   bool any = false;
-  book_.for_each([&](Places& places) {
-    if (!places.is_limited() || places.held() == 0 || now_ms < places.valid_until_ms) return;
+  for (Places* each : active_) {
+    Places& places = *each;
+    if (!places.is_limited() || places.held() == 0 || now_ms < places.valid_until_ms) continue;
     places.lapsed = true;
     places.pass_on(true);
     places.hold_live();
     places.spare_wanted = 0;
     places.low_water.store(0);
     any = any || places.live() != 0;
-  });
+  }
   return any;
 }
 

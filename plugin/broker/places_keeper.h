@@ -36,7 +36,11 @@ class PlacesKeeper {
 
   /// The limit that this relay is configured with, all over the fleet; 0: none.
   void set_limit(Places& places, std::uint32_t limit);
-  /// Does what is due. To be called when allocations wait (Places::waiting), when relay threads have
+  /// Allocations that wait are counted anew from here on.
+  void forget_waiting();
+  /// Another allocation waits for a place.
+  void note_waiting(Places& places);
+  /// Does what is due. To be called when allocations wait, when relay threads have
   /// woken the broker, and at every tick.
   void serve();
   /// Another relay lacks places of this key: gives back what is not used.
@@ -48,6 +52,7 @@ class PlacesKeeper {
   [[nodiscard]] bool check_validity();
 
  private:
+  void note_active(Places& places);
   [[nodiscard]] bool is_due(const Places& places, std::int64_t now_ms) const;
   [[nodiscard]] broker::PlacesReport report_of(Places& places, std::int64_t now_ms);
   void trim(Places& places, std::int64_t now_ms) const;
@@ -56,7 +61,8 @@ class PlacesKeeper {
                     const broker::Result<std::vector<broker::PlacesAnswer>>& answers);
   void take_answer(Places& places, const broker::PlacesReport& report,
                    const broker::PlacesAnswer& answer);
-  void look_for_more(Places& places, const broker::PlacesAnswer& answer);
+  void look_for_more(Places& places, const broker::PlacesReport& report,
+                     const broker::PlacesAnswer& answer);
 
   const Clock& clock_;
   MeterTable& table_;
@@ -64,6 +70,8 @@ class PlacesKeeper {
   broker::PlacesLink& link_;
   broker::Incarnation incarnation_;
   std::function<void()> look_again_ = [] {};
+  /// Those that hold or want something, or have something to tell: few of many.
+  std::vector<Places*> active_;
   bool calling_ = false;  ///< answers that come now come at once
   /// Answers may come when this is gone.
   std::shared_ptr<PlacesKeeper*> self_ = std::make_shared<PlacesKeeper*>(this);

@@ -1,11 +1,27 @@
 #include "broker/record_stream.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
+
+#include "records_lua_content.h"  // made by the build
+#include "redis/script.h"
 
 namespace plugin {
 
 namespace {
+
+/// What comes in between goes along: a command of its own for each record would be most of what a relay
+/// asks of the server.
+constexpr std::int64_t gather_ms = 5'000;
+/// Of one command, so that none holds the server for long.
+constexpr std::size_t records_in_command = 100;
+
+const redis::Script& append_script() {
+  static const redis::Script script("append", std::string(web::content_append_lua));
+  return script;
+}
 
 /// The record's name; the line itself when it is none of ours.
 std::string id_of(const std::string& line) {
@@ -17,25 +33,35 @@ std::string id_of(const std::string& line) {
 
 }  // namespace
 
-RecordStream::RecordStream(redis::Client& client, const Host& host, std::string records_path,
-                           std::uint32_t records_max)
-    : client_(client), host_(host), tail_(std::move(records_path)), records_max_(records_max) {}
+RecordStream::RecordStream(redis::Client& client, const Host& host, const Clock& clock,
+                           std::string records_path, std::uint32_t records_max)
+    : client_(client),
+      host_(host),
+      clock_(clock),
+      tail_(std::move(records_path)),
+      records_max_(records_max) {}
 
 void RecordStream::look() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (now_ms < next_ms_) return;
+  next_ms_ = now_ms + gather_ms;
+  flush();
+}
+
+void RecordStream::flush() {
   if (open_ != 0) return;
   auto lines = tail_.next();
   if (!lines) return take(false, lines.error().message);
   if (std::exchange(gaps_told_, tail_.gaps()) != tail_.gaps())
     host_.error("usage records were deleted before the stream {} had them", key);
   failed_ = false;
-  open_ = lines.value().size();
-  if (open_ == 0) return;
-  for (auto& line : lines.value()) {
-    redis::Command command;
-    command.routing_key = key;
-    command.arguments = {"XADD", key, "MAXLEN", "~", std::to_string(records_max_), "*"};
-    command.arguments.insert(command.arguments.end(), {"id", id_of(line), "record", line});
-    client_.call(std::move(command),
+  const auto& records = lines.value();
+  open_ = (records.size() + records_in_command - 1) / records_in_command;
+  for (std::size_t first = 0; first < records.size(); first += records_in_command) {
+    std::vector<std::string> arguments{std::to_string(records_max_)};
+    for (std::size_t i = first; i < std::min(first + records_in_command, records.size()); ++i)
+      arguments.insert(arguments.end(), {id_of(records[i]), records[i]});
+    client_.eval(append_script(), {key}, std::move(arguments),
                  [weak = std::weak_ptr(self_)](const broker::Result<redis::Answer>& answer) {
                    const auto stream = weak.lock();
                    if (stream == nullptr) return;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "clock.h"
 #include "host.h"
 #include "records/record_tail.h"
 #include "redis/client.h"
@@ -21,12 +22,14 @@ class RecordStream {
  public:
   static constexpr const char* key = "turnbroker:{records}:usage";
 
-  /// Client and host borrowed.
-  RecordStream(redis::Client& client, const Host& host, std::string records_path,
-               std::uint32_t records_max);
+  /// Client, host and clock borrowed.
+  RecordStream(redis::Client& client, const Host& host, const Clock& clock,
+               std::string records_path, std::uint32_t records_max);
 
-  /// To be called about once a second, and until it is idle before a stop.
+  /// To be called about once a second: sends what has come in within a few seconds.
   void look();
+  /// Sends what there is, if nothing is on its way. To be called until it is idle before a stop.
+  void flush();
   /// Nothing is on its way.
   [[nodiscard]] bool is_idle() const { return open_ == 0; }
 
@@ -35,9 +38,11 @@ class RecordStream {
 
   redis::Client& client_;
   const Host& host_;
+  const Clock& clock_;
   RecordTail tail_;
   std::uint32_t records_max_;
-  std::size_t open_ = 0;
+  std::size_t open_ = 0;      ///< commands that are on their way
+  std::int64_t next_ms_ = 0;  ///< steady
   bool failed_ = false;
   std::string told_;  ///< the last error, told once
   std::uint64_t gaps_told_ = 0;

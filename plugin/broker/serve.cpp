@@ -95,7 +95,7 @@ void Broker::probe_store() {
 void Broker::serve_credit() {
   std::vector<Account*> low;
   std::vector<Account*> dry_ones;
-  book_->for_each([&](Account& account) {
+  book_->for_each_active([&](Account& account) {
     const bool dry = account.refused_octets.load() != 0;
     if (!account.refill_asked.load() && !dry) return;
     const Stage stage = account.stage.load();
@@ -115,7 +115,7 @@ void Broker::serve_credit() {
 
 void Broker::cut_refusing() {
   bool any = false;
-  book_->for_each([&](const Account& account) {
+  book_->for_each_active([&](const Account& account) {
     any = any || (refuses(&account) && account.live.load() != 0);
   });
   if (!any) return;
@@ -169,12 +169,12 @@ void Broker::fold_closed() {
 
 void Broker::roll_periods() {
   const auto now = now_s();
+  if (now < book_->first_end_s()) return;
   std::vector<Account*> ended;
   book_->for_each([&](Account& account) {
     if (account.stage.load() != Stage::over && now >= account.period.end_s)
       ended.push_back(&account);
   });
-  if (ended.empty()) return;
 
   std::vector<Account*> fresh;
   std::vector<Account*> successors;
@@ -201,7 +201,7 @@ void Broker::roll_periods() {
 void Broker::release_idle() {
   const std::int64_t now_ms = clock_.steady_ms();
   std::vector<Account*> unused;
-  book_->for_each([&](Account& account) {
+  book_->for_each_active([&](Account& account) {
     if (account.live.load(std::memory_order_acquire) != 0) {
       account.idle_since_ms = 0;
       return;
@@ -212,8 +212,10 @@ void Broker::release_idle() {
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
   settler_->collect();
+  book_->rest_idle(unused);
   const auto awaited = book_->successors();
   for (Account* account : unused) {
+    if (!account->active) continue;
     const std::int64_t idle_ms = now_ms - account->idle_since_ms;
     const Stage stage = account->stage.load();
     const bool holds_grant = account->pool.load() > 0;

@@ -23,6 +23,12 @@ constexpr std::int64_t ask_again_ms = 100;
 constexpr std::int64_t exhausted_quiet_ms = 1'000;
 /// How often to ask a ledger that learns what it may have forgotten.
 constexpr std::int64_t learning_ask_ms = 300;
+/// A grant lasts beyond the next round of reports, which then makes it up: no question of its own is needed.
+constexpr double rounds_in_grant = 1.5;
+/// A relay begins with half of this part of an account's limit; what is too much goes back.
+constexpr std::uint64_t first_grant_part = 500;
+/// What is less than this part of what remains is not missed by others for a while.
+constexpr std::uint64_t small_part = 8;
 /// An exhausted account of a fleet opens again for no less, lest the last crumbs that relays give
 /// back let clients in only to cut them.
 constexpr std::uint64_t reopen_min_octets = 65'536;
@@ -38,14 +44,18 @@ Settler::Settler(const Host& host, const Clock& clock, MeterTable& table, Accoun
       link_(link),
       incarnation_(std::move(incarnation)) {}
 
-std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
-  const auto accounts = table.accounts();
-  std::vector<Totals> totals(accounts.size());
-  for (std::size_t i = 0; i < accounts.size(); ++i) {
-    const SlotTotals& closed = accounts[i].closed;
-    totals[i].used = {{closed.octets[0], closed.octets[1]}, {closed.packets[0], closed.packets[1]}};
-    totals[i].charged_octets = closed.charged_octets;
-  }
+namespace {
+
+Settler::Totals closed_totals(const AccountSlot& slot) {
+  const SlotTotals& closed = slot.closed;
+  return {{{closed.octets[0], closed.octets[1]}, {closed.packets[0], closed.packets[1]}},
+          closed.charged_octets};
+}
+
+/// Adds what live allocations, and those that wait to be folded, have used; `begin` is called with each
+/// account before.
+template <typename Begin>
+void add_allocations(const MeterTable& table, std::vector<Settler::Totals>& totals, Begin&& begin) {
   for (const AllocationSlot& slot : table.allocations()) {
     if (slot.state.load(std::memory_order_acquire) == SlotState::free) continue;
     const auto used = used_of(slot);
@@ -54,29 +64,70 @@ std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
       if ((slot.meter.charged_directions >> d & 1U) != 0) charged += used.octets[d];
     for (const std::uint32_t owner : {slot.account, slot.client_account}) {
       if (owner >= totals.size()) continue;
+      begin(owner);
       totals[owner].used += used;
       totals[owner].charged_octets += charged;
     }
   }
+}
+
+}  // namespace
+
+std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
+  const auto accounts = table.accounts();
+  std::vector<Totals> totals(accounts.size());
+  for (std::size_t i = 0; i < accounts.size(); ++i) totals[i] = closed_totals(accounts[i]);
+  add_allocations(table, totals, [](std::uint32_t) {});
   return totals;
+}
+
+void Settler::collect() {
+  const auto accounts = table_.accounts();
+  totals_.resize(accounts.size());
+  book_.for_each_active([&](const Account& account) {
+    totals_[account.slot] = closed_totals(accounts[account.slot]);
+  });
+  add_allocations(table_, totals_, [&](std::uint32_t owner) {
+    // Let in by a relay thread just when the account came to rest.
+    Account* account = book_.at(owner);
+    if (account == nullptr || account->active) return;
+    book_.note_active(*account);
+    totals_[owner] = closed_totals(accounts[owner]);
+  });
+}
+
+std::uint64_t Settler::wanted_beyond(const Account& account, std::uint64_t held_octets) const {
+  const double interval_s = static_cast<double>(link_.report_interval_ms()) / 1000.0;
+  broker::GrantSize size;
+  size.refill_s = std::max(size.refill_s, rounds_in_grant * interval_s);
+  if (!link_.is_shared()) return broker::wanted_octets(size, held_octets, account.octets_per_s);
+  // Before the first answer nobody knows what remains.
+  const bool known = account.ready.load() || account.remaining_octets != 0;
+  const std::uint64_t remaining =
+      known ? account.remaining_octets : account.limit_octets.load() / first_grant_part;
+  return broker::wanted_share_octets(size, held_octets, account.octets_per_s, remaining,
+                                     account.holders);
 }
 
 std::uint64_t Settler::wanted_of(const Account& account, Ask ask) const {
   const Stage stage = account.stage.load();
   if (ask == Ask::nothing || stage == Stage::halted) return 0;
   const bool at_least = ask == Ask::at_least;
+  const double interval_s = static_cast<double>(link_.report_interval_ms()) / 1000.0;
+  const auto soon_spent =
+      ask == Ask::ahead ? static_cast<std::uint64_t>(account.octets_per_s * interval_s) : 0;
   if (!at_least) {
     if (!account.ready.load()) return 0;
-    if (account.pool.load() >= account.low_water.load() && !may_reopen(stage)) return 0;
+    if (account.pool.load() >= account.low_water.load() + static_cast<std::int64_t>(soon_spent) &&
+        !may_reopen(stage))
+      return 0;
     if (link_.is_shared() && stage == Stage::exhausted &&
         account.remaining_octets < reopen_min_octets)
       return 0;
   }
-  const std::uint64_t held = at_least ? 0 : unspent(account);
-  const std::uint64_t wanted =
-      link_.is_shared() ? broker::wanted_share_octets(grant_size_, held, account.octets_per_s,
-                                                      account.remaining_octets, account.holders)
-                        : broker::wanted_octets(grant_size_, held, account.octets_per_s);
+  const std::uint64_t held = at_least ? 0 : broker::saturating_sub(unspent(account), soon_spent);
+  std::uint64_t wanted = wanted_beyond(account, held);
+  if (ask == Ask::ahead) wanted = broker::saturating_sub(wanted, held);
   return wanted == 0 ? 0 : std::max(wanted, account.refused_octets.load());
 }
 
@@ -102,7 +153,10 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
   for (Account* account : accounts)
     if (!account->asking && now_ms >= account->ask_at_ms) asked.push_back(account);
   if (asked.empty()) return;
-  for (Account* account : asked) account->refill_asked.store(false);
+  for (Account* account : asked) {
+    account->refill_asked.store(false);
+    book_.note_active(*account);
+  }
   collect();
   Reports reports;
   reports.reserve(asked.size());
@@ -110,8 +164,7 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
     account->dry_asked = account->refused_octets.load() != 0;
     reports.push_back(report_of(*account, ask));
     account->asking = true;
-    account->must_report = false;
-    account->reported_at_ms = now_ms;
+    account->must_report = account->tell_in_round = false;
   }
   const bool called_before = std::exchange(calling_, true);
   link_.exchange(incarnation_, reports,
@@ -164,9 +217,10 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
   account.granted_octets += added;
   put_back(account, static_cast<std::int64_t>(added));
-  // Half of what is there now: the next grant is asked for while this one is still being spent.
-  account.low_water.store(
-      grant.remaining_octets == 0 ? 0 : static_cast<std::int64_t>(unspent(account) / 2));
+  // The next grant is asked for while this one is still being spent: when half is left, or half of what
+  // there should be.
+  const std::uint64_t enough = std::min(unspent(account), wanted_beyond(account, 0));
+  account.low_water.store(grant.remaining_octets == 0 ? 0 : static_cast<std::int64_t>(enough / 2));
   if (report.wanted_octets != 0) account.ready.store(true, std::memory_order_release);
   if (account.dry_asked) account.dry_answered = true;
   reopen(account, report, grant, added);
@@ -221,7 +275,7 @@ bool Settler::others_may_give_back(const Account& account, std::uint64_t needed)
   if (!link_.is_shared()) return false;
   // What each keeps for its own next packets does not come back.
   return account.unspent_by_others_octets >=
-         std::max(needed, account.holders * grant_size_.share_min_octets + 1);
+         std::max(needed, account.holders * broker::GrantSize{}.share_min_octets + 1);
 }
 
 bool Settler::wait_for_others(Account& account, std::uint64_t needed) {
@@ -282,6 +336,7 @@ void Settler::exhaust(Account& account) {
 
 void Settler::change_limit(Account& account, std::uint64_t limit_octets) {
   const std::uint64_t before = account.limit_octets.exchange(limit_octets);
+  book_.note_change();
   table_.account(account.slot).limit_octets = limit_octets;
   if (limit_octets >= before) {
     exchange({&account}, account.ready.load() ? Ask::at_least : Ask::nothing);
@@ -295,12 +350,23 @@ void Settler::change_limit(Account& account, std::uint64_t limit_octets) {
   exchange({&account}, Ask::at_least);
 }
 
-void Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
+void Settler::correct_limit(Account& ended, std::uint64_t limit_octets) {
+  if (ended.limit_octets.exchange(limit_octets) == limit_octets) return;
+  book_.note_change();
+  table_.account(ended.slot).limit_octets = limit_octets;
+  take_back(ended);
+  give_up_unspent(ended, 0);
+}
+
+std::uint64_t Settler::give_up_unspent(Account& account, std::uint64_t keep_octets) {
   const std::uint64_t held = unspent(account);
-  if (held <= keep_octets) return;
-  const auto drawn = draw(account, 1, static_cast<std::int64_t>(held - keep_octets));
-  account.granted_octets -= static_cast<std::uint64_t>(drawn);
+  if (held <= keep_octets) return 0;
+  const auto drawn =
+      static_cast<std::uint64_t>(draw(account, 1, static_cast<std::int64_t>(held - keep_octets)));
+  account.granted_octets -= drawn;
   account.must_report = true;
+  book_.note_active(account);
+  return drawn;
 }
 
 /// The others were granted what this account still holds: under a limit that was higher, or by a ledger
@@ -316,18 +382,22 @@ void Settler::give_up_beyond(Account& account, std::uint64_t granted_octets) {
 
 void Settler::release(Account& account) {
   take_back(account);
-  give_up_unspent(account, 0);
+  const bool must_report = account.must_report;
+  const std::uint64_t given_up = give_up_unspent(account, 0);
   account.ready.store(false);
-  exchange({&account}, Ask::nothing);
+  if (link_.is_shared() && !must_report && given_up <= account.remaining_octets / small_part) {
+    account.must_report = false;
+    account.tell_in_round = account.tell_in_round || given_up != 0;
+  } else {
+    exchange({&account}, Ask::nothing);
+  }
 }
 
 void Settler::give_back(Account& account) {
   if (account.stage.load() != Stage::open) return;
   const auto keep = static_cast<std::uint64_t>(account.octets_per_s);
   if (keep == 0) take_back(account);
-  const std::uint64_t before = account.granted_octets;
-  give_up_unspent(account, std::max(keep, grant_size_.share_min_octets));
-  if (account.granted_octets == before) return;
+  if (give_up_unspent(account, std::max(keep, broker::GrantSize{}.share_min_octets)) == 0) return;
   // Not to be asked for again at once by the next packet.
   account.low_water.store(static_cast<std::int64_t>(unspent(account) / 2));
   exchange({&account}, Ask::nothing);
@@ -335,13 +405,21 @@ void Settler::give_back(Account& account) {
 
 bool Settler::is_settled(const Account& account) const {
   const Totals& totals = totals_[account.slot];
-  return !account.asking && !account.must_report &&
+  return !account.asking && !account.must_report && !account.tell_in_round &&
          account.reported_octets == octets_of(totals.used) &&
          account.granted_octets <= totals.charged_octets;
 }
 
+void Settler::must_report(Account& account) {
+  // What it has never used or held the ledger need not know.
+  if (account.granted_octets == 0 && totals_[account.slot].used == broker::UsedTotals{}) return;
+  account.must_report = true;
+  book_.note_active(account);
+}
+
 void Settler::report_all() {
-  book_.for_each([](Account& account) { account.must_report = true; });
+  collect();
+  book_.for_each([this](Account& account) { must_report(account); });
   must_report_left_ = true;
   report_changes();
 }
@@ -378,9 +456,11 @@ void Settler::report_changes() {
   report_left();
   collect();
   const std::int64_t now_ms = clock_.steady_ms();
-  const std::int64_t interval_ms = link_.report_interval_ms();
+  // All that can wait is told together: what belongs to one shard of the ledger is one call then.
+  const bool round = now_ms >= next_round_ms_;
+  if (round) next_round_ms_ = now_ms + link_.report_interval_ms();
   std::vector<Account*> changed;
-  book_.for_each([&](Account& account) {
+  const auto look_at = [&](Account& account) {
     const std::uint64_t octets = octets_of(totals_[account.slot].used);
     const std::int64_t elapsed_ms = now_ms - account.measured_at_ms;
     if (elapsed_ms > 0 && account.measured_at_ms != 0)
@@ -389,13 +469,16 @@ void Settler::report_changes() {
           static_cast<double>(elapsed_ms);
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
-    const bool news = octets != account.reported_octets || account.stage == Stage::exhausted;
+    const bool news = octets != account.reported_octets ||
+                      account.stage.load() == Stage::exhausted || account.tell_in_round;
     // One that learns is asked until it has learned: then what is left is known.
-    if (account.must_report || account.learning ||
-        (news && now_ms - account.reported_at_ms >= interval_ms))
-      changed.push_back(&account);
-  });
-  exchange(changed, Ask::when_low);
+    if (account.must_report || account.learning || (round && news)) changed.push_back(&account);
+  };
+  if (round)
+    book_.for_each(look_at);
+  else
+    book_.for_each_active(look_at);
+  exchange(changed, Ask::ahead);
 }
 
 bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
@@ -407,11 +490,12 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
     host_.error("the ledger was out of reach for longer than grants are valid: {}",
                 extra_octets ? "relaying goes on as on_store_loss allows" : "allocations are cut");
   bool any = false;
+  collect();
   book_.for_each([&](Account& account) {
     const Stage stage = account.stage.load();
     if (!ended) {
       if (stage == Stage::halted) account.stage.store(Stage::open, std::memory_order_release);
-      account.must_report = true;
+      must_report(account);
       return;
     }
     // What is left of a grant ends with it: a store that forgot it may have granted it to others.

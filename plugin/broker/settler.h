@@ -32,7 +32,8 @@ class Settler {
 
   /// Reports the accounts and asks for credit where `ask` says so; those that have a report on its
   /// way are passed over. What a failing store does not take is made up for by the next report.
-  enum class Ask { nothing, when_low, at_least };
+  /// ahead: also when it would be low before the next round of reports.
+  enum class Ask { nothing, when_low, ahead, at_least };
   void exchange(const std::vector<Account*>& accounts, Ask ask);
 
   /// An account could not cover a packet: ask the ledger, take back what allocations hold, wait for
@@ -44,6 +45,9 @@ class Settler {
   /// it.
   void change_limit(Account& account, std::uint64_t limit_octets);
 
+  /// The same for one whose period was over when the limit changed, and which the wall clock was set back into.
+  void correct_limit(Account& ended, std::uint64_t limit_octets);
+
   /// Whether accounts have become exhausted since it was asked last: their allocations are to be cut.
   [[nodiscard]] bool take_exhausted() { return std::exchange(exhausted_, false); }
 
@@ -51,7 +55,8 @@ class Settler {
   void take_back(const Account& account);
   /// Takes back the credit of allocations that have relayed nothing since the last call.
   void take_back_idle();
-  /// Returns an unused account's grant to the ledger.
+  /// Returns an unused account's grant to the ledger; with the next round of reports where nobody
+  /// will miss it before.
   void release(Account& account);
   /// Another relay lacks octets of this account: returns what is not needed in the next second.
   void give_back(Account& account);
@@ -60,7 +65,8 @@ class Settler {
 
   /// The ledger may have forgotten what it was told: tell it all again.
   void report_all();
-  /// Measures rates and reports every account that has changed since it last reported.
+  /// To be called every second: measures rates and, in rounds of the link's report interval, reports
+  /// every account that has changed since it last reported; at once those that cannot wait.
   void report_changes();
   /// Halts all accounts when their grants have ended for want of the ledger, and lets them go on when
   /// it answers again. `extra_octets`: what an account may relay beyond its grant instead, once.
@@ -77,7 +83,7 @@ class Settler {
   };
   /// By account slot: folded and live use together.
   [[nodiscard]] static std::vector<Totals> totals_of(const MeterTable& table);
-  void collect() { totals_ = totals_of(table_); }
+  void collect();
   [[nodiscard]] const std::vector<Totals>& totals() const { return totals_; }
 
   [[nodiscard]] const std::string& store_error() const { return store_error_; }
@@ -87,6 +93,8 @@ class Settler {
   using Reports = std::vector<broker::UsageReport>;
 
   [[nodiscard]] broker::UsageReport report_of(Account& account, Ask ask) const;
+  [[nodiscard]] std::uint64_t wanted_beyond(const Account& account,
+                                            std::uint64_t held_octets) const;
   [[nodiscard]] std::uint64_t wanted_of(const Account& account, Ask ask) const;
   void take_answers(const std::vector<Account*>& accounts, const Reports& reports,
                     const broker::Result<std::vector<broker::Grant>>& grants);
@@ -95,9 +103,11 @@ class Settler {
               std::uint64_t added);
   [[nodiscard]] bool others_may_give_back(const Account& account, std::uint64_t needed) const;
   [[nodiscard]] bool wait_for_others(Account& account, std::uint64_t needed);
-  void give_up_unspent(Account& account, std::uint64_t keep_octets);
+  /// What the account then no longer holds.
+  std::uint64_t give_up_unspent(Account& account, std::uint64_t keep_octets);
   [[nodiscard]] Reports reports_of_left();
   void report_left();
+  void must_report(Account& account);
   void give_up_beyond(Account& account, std::uint64_t granted_octets);
   void exhaust(Account& account);
   void note_store(const broker::Error* error);
@@ -108,10 +118,10 @@ class Settler {
   AccountBook& book_;
   broker::LedgerLink& link_;
   broker::Incarnation incarnation_;
-  broker::GrantSize grant_size_;
   std::function<void()> look_again_ = [] {};
   std::vector<Totals> totals_;
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
+  std::int64_t next_round_ms_ = 0;           ///< steady
   std::string store_error_;
   bool exhausted_ = false;
   bool learning_ = false;

@@ -41,20 +41,27 @@ std::uint64_t Broker::standing_shape() const {
   digest.add(reinterpret_cast<std::uintptr_t>(geo_.get().get()));
   digest.add(std::hash<std::string>{}(unhealthy()));
   digest.add(drain_.active() ? 1 : 0);
-  book_->for_each([&](const Account& account) {
-    if (account.stage.load() == Stage::over) return;
-    digest.add(account.slot);
-    digest.add(is_exhausted(account) ? 1 : 0);
-    digest.add(account.limit_octets.load());
-    digest.add(static_cast<std::uint64_t>(account.period.end_s));
-  });
+  digest.add(book_->changes());
   return digest.value();
 }
 
 void Broker::tell_standing() {
+  if (standing_shape() != told_shape_) return publish_standing();
   const std::int64_t now_ms = clock_.steady_ms();
-  if (standing_shape() == told_shape_ && now_ms < next_standing_ms_) return;
-  publish_standing();
+  if (now_ms < next_standing_ms_) return;
+  settler_->collect();
+  bool relaying = false;
+  book_->for_each_active([&](const Account& account) {
+    relaying = relaying || account.live.load() != 0;
+    tell_used(account);
+  });
+  next_standing_ms_ = now_ms + (relaying ? standing_ms : idle_standing_ms);
+}
+
+void Broker::tell_used(const Account& account) const {
+  account.told_used->store(
+      settler_->totals()[account.slot].charged_octets + account.others_charged_octets,
+      std::memory_order_relaxed);
 }
 
 void Broker::publish_standing() {
@@ -65,15 +72,13 @@ void Broker::publish_standing() {
   standing->geo = geo_.get();
   standing->unhealthy = unhealthy();
   standing->draining = drain_.active();
-  bool relaying = false;
   book_->for_each([&](const Account& account) {
     const auto& key = account.key;
     if (account.stage.load() == Stage::over || quota_of(key) == nullptr) return;
-    relaying = relaying || account.live.load() != 0;
+    tell_used(account);
     AccountStanding out;
     out.limit_octets = account.limit_octets.load();
-    out.used_octets =
-        settler_->totals()[account.slot].charged_octets + account.others_charged_octets;
+    out.used_octets = LiveOctets(account.told_used);
     out.exhausted = is_exhausted(account);
     out.period = broker::period_name(account.period_kind, key.period_start_s);
     if (account.period.end_s != broker::period_never_ends) out.period_end_s = account.period.end_s;
@@ -84,7 +89,7 @@ void Broker::publish_standing() {
                                           std::move(out));
   });
   told_shape_ = standing_shape();
-  next_standing_ms_ = clock_.steady_ms() + (relaying ? standing_ms : idle_standing_ms);
+  next_standing_ms_ = clock_.steady_ms() + standing_ms;
   board_.publish(std::move(standing));
 }
 

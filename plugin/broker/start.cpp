@@ -120,9 +120,9 @@ broker::Status Broker::open_state() {
   records_ = std::make_unique<RecordWriter>(std::move(options));
   if (auto status = records_->open(); !status) return with_name("usage records", status.error());
   if (redis_ != nullptr && config_->store.redis->records_max != 0)
-    record_stream_ =
-        std::make_unique<RecordStream>(*redis_, host_, state_dir_->resolve(config_->records.path),
-                                       config_->store.redis->records_max);
+    record_stream_ = std::make_unique<RecordStream>(*redis_, host_, clock_,
+                                                    state_dir_->resolve(config_->records.path),
+                                                    config_->store.redis->records_max);
 
   auto webhooks = Webhooks::start(host_, clock_, state_dir_->resolve("webhooks.sqlite3"), config_);
   if (!webhooks) return with_name("webhooks", webhooks.error());
@@ -170,6 +170,7 @@ broker::Status Broker::make_table() {
   // Incarnations that left no meter table: what they reported last counts.
   auto open = store_->open_incarnations(config.relay.id);
   if (!open) return with_name("ledger", open.error());
+  if (auto status = refuse_twin(open.value()); !status) return with_name("ledger", status.error());
   for (const auto& incarnation : open.value()) {
     host_.warning("incarnation {:016x} left no meter table: its last report counts",
                   incarnation.id);
@@ -197,7 +198,11 @@ broker::Status Broker::make_table() {
   if (redis_ != nullptr) {
     usage_teller_ = std::make_unique<UsageTeller>(
         config.relay.id, fmt::format("{:016x}", incarnation.id),
-        [this](const auto& channel, const auto& message) { bus_->publish(channel, message); });
+        [this](const auto& channel, const auto& message, Heard heard) {
+          // A server of a cluster does not know of subscribers at others.
+          if (config_->store.redis->mode == broker::RedisMode::cluster) heard = [](auto) {};
+          plugin::publish(*redis_, channel, message, std::move(heard));
+        });
     tell(*usage_teller_);
   }
   announcer_ = std::make_unique<Announcer>(clock_, *index_, *book_, *settler_, sinks_);

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fleet/fleet_messages.h"
+
 namespace plugin {
 
 namespace {
@@ -59,9 +61,12 @@ void UsageTeller::tell(std::int64_t at_ms, const std::vector<AccountStatus>& acc
                {"at_ms", at_ms}, {"accounts", json::array()}, {"allocations", json::array()}};
     entries = 0;
   };
+  const std::size_t most = nobody_listens_ ? 1 : messages_max;
   const auto flush = [&] {
     if (entries == 0) return;
-    publish_("turnbroker:usage", text_of(message));
+    publish_(channels::usage, text_of(message), [weak = std::weak_ptr(self_)](auto subscribers) {
+      if (const auto teller = weak.lock()) (*teller)->nobody_listens_ = subscribers == 0;
+    });
     ++sent;
     begin();
   };
@@ -71,7 +76,7 @@ void UsageTeller::tell(std::int64_t at_ms, const std::vector<AccountStatus>& acc
     const auto before = told_.find(name);
     const bool news = before == told_.end() ? octets != 0 : before->second != octets;
     // What does not go out now is news the next time.
-    if (news && sent >= messages_max) {
+    if (news && sent >= most) {
       if (before != told_.end()) now.insert(*before);
       return;
     }
@@ -89,14 +94,15 @@ void UsageTeller::tell(std::int64_t at_ms, const std::vector<AccountStatus>& acc
 
 void UsageTeller::post(const Event& event) {
   if (event.kind != EventKind::cut) return;
-  publish_("turnbroker:cuts", text_of({{"v", 1},
-                                       {"relay", relay_id_},
-                                       {"at_ms", event.at_ms},
-                                       {"allocation", event.allocation},
-                                       {"csp", event.csp},
-                                       {"media", broker::to_string(event.media)},
-                                       {"client", event.client},
-                                       {"reason", event.reason}}));
+  const json message{{"v", 1},
+                     {"relay", relay_id_},
+                     {"at_ms", event.at_ms},
+                     {"allocation", event.allocation},
+                     {"csp", event.csp},
+                     {"media", broker::to_string(event.media)},
+                     {"client", event.client},
+                     {"reason", event.reason}};
+  publish_(channels::cuts, text_of(message), [](auto) {});
 }
 
 }  // namespace plugin

@@ -9,19 +9,22 @@
 //   turnbroker:cuts   {"v":1,"relay","at_ms","allocation","csp","media","client","reason"}
 //
 // All counts are totals, so that a lost message is made up for by the next. Only what has changed since
-// the last message is told, in at most messages_max messages at a time.
+// the last message is told, in at most messages_max messages at a time; and in one while nobody
+// subscribes, which finds out whether that is still so.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "api/event.h"
 #include "ctl/control.h"
+#include "fleet/publish.h"
 
 namespace plugin {
 
@@ -31,7 +34,8 @@ class UsageTeller final : public EventSink {
   /// Of one message, so that it stays well below fleet_message_octets_max.
   static constexpr std::size_t entries_max = 40;
 
-  using Publish = std::function<void(const std::string& channel, const std::string& message)>;
+  using Publish =
+      std::function<void(const std::string& channel, const std::string& message, Heard heard)>;
 
   UsageTeller(std::string relay_id, std::string incarnation, Publish publish)
       : relay_id_(std::move(relay_id)),
@@ -46,7 +50,10 @@ class UsageTeller final : public EventSink {
  private:
   std::string relay_id_, incarnation_;
   Publish publish_;
+  bool nobody_listens_ = false;                ///< as of the last message that was answered
   std::map<std::string, std::uint64_t> told_;  ///< octets, by account or allocation
+  /// Answers may come when this is gone.
+  std::shared_ptr<UsageTeller*> self_ = std::make_shared<UsageTeller*>(this);
 };
 
 }  // namespace plugin

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "broker/account.h"
@@ -31,6 +32,24 @@ constexpr bool refuses(Stage stage) {
   return stage == Stage::exhausted || stage == Stage::closed || stage == Stage::halted;
 }
 
+/// The stage, and a count of its changes for whoever wants to know that there was one.
+class StageCell {
+ public:
+  [[nodiscard]] Stage load(std::memory_order order = std::memory_order_seq_cst) const {
+    return stage_.load(order);
+  }
+  /// The broker thread alone.
+  void store(Stage stage, std::memory_order order = std::memory_order_seq_cst) {
+    if (changes_ != nullptr && stage != stage_.load(std::memory_order_relaxed)) ++*changes_;
+    stage_.store(stage, order);
+  }
+  void count_in(std::uint64_t& changes) { changes_ = &changes; }
+
+ private:
+  std::atomic<Stage> stage_{Stage::open};
+  std::uint64_t* changes_ = nullptr;
+};
+
 struct Account {
   Account(broker::AccountKey account_key, std::uint32_t slot_index)
       : key(std::move(account_key)), slot(slot_index) {}
@@ -50,7 +69,7 @@ struct Account {
   std::atomic<bool> ready{false};  ///< has had its first answer from the ledger
 
   // The broker thread writes, relay threads read.
-  alignas(64) std::atomic<Stage> stage{Stage::open};
+  alignas(64) StageCell stage;
   std::atomic<std::uint64_t> limit_octets{0};
   std::atomic<std::int64_t> low_water{0};  ///< ask for a refill when the pool falls below it
   std::atomic<std::uint64_t> rate_octets_per_s{0};  ///< per allocation; 0: no limit
@@ -58,6 +77,7 @@ struct Account {
   std::atomic<Account*> successor{nullptr};  ///< set before Stage::over
 
   // The broker thread only.
+  bool active = false;                 ///< AccountBook::for_each_active visits it
   std::uint64_t granted_octets = 0;    ///< cumulative in this incarnation
   std::uint64_t remaining_octets = 0;  ///< the ledger could still grant, at its last answer
   broker::UsedTotals others;           ///< other incarnations' use, at its last answer
@@ -67,6 +87,7 @@ struct Account {
   std::uint32_t holders = 0;                   ///< other relays that hold some of that
   bool asking = false;                         ///< a report is on its way, or its answer
   bool must_report = false;    ///< though nothing was used: a grant was given back, or forgotten
+  bool tell_in_round = false;  ///< alike, but the ledger need not know at once
   bool dry_asked = false;      ///< that report tells of a packet that did not fit
   bool dry_answered = false;   ///< the ledger has answered since then
   bool lowered = false;        ///< the limit was, and the ledger has not answered since then
@@ -74,13 +95,15 @@ struct Account {
   std::int64_t ask_at_ms = 0;  ///< steady; not before
   std::int64_t recall_end_ms = 0;       ///< steady; waiting for what others give back; 0: not
   std::int64_t exhausted_heard_ms = 0;  ///< steady; another relay told that nothing is left
-  std::int64_t reported_at_ms = 0;      ///< steady
   double octets_per_s = 0;              ///< measured
   std::uint64_t measured_octets = 0;
   std::int64_t measured_at_ms = 0;
   std::int64_t idle_since_ms = 0;
   broker::Period period;
   broker::PeriodKind period_kind = broker::PeriodKind::total;
+  /// Its charged use in the whole fleet, as other threads were told last.
+  std::shared_ptr<std::atomic<std::uint64_t>> told_used =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
   std::uint64_t unpublished = 0;  ///< Stage::over: snapshots from this version on do not name it
 };
 

@@ -51,6 +51,7 @@ class Places {
   std::atomic<std::uint32_t> low_water{0};
   std::atomic<bool> refill_asked{false};
 
+  bool active = false;             ///< the keeper looks at it
   std::uint32_t waiting = 0;       ///< allocations that wait for one
   bool refuse = false;             ///< those that wait now: there are none
   bool asking = false;             ///< a report is on its way, or its answer
@@ -63,6 +64,7 @@ class Places {
   std::int64_t valid_until_ms = 0;
   std::int64_t recalled_at_ms = INT64_MIN / 2;  ///< by this relay or another
   std::int64_t sparse_until_ms = 0;             ///< one lacked some: none to spare until then
+  std::int64_t lacking_since_ms = 0;            ///< the first answer that did not suffice; 0: none
   std::int64_t idle_since_ms = 0;
   broker::SilentHolders silent;
   std::int64_t next_watch_ms = 0;  ///< when to ask for the holders again

@@ -29,7 +29,7 @@ struct Fleet {
 
 class FleetView {
  public:
-  static constexpr std::size_t relays_max = 1024;
+  static constexpr std::size_t relays_max = 4096;
 
   explicit FleetView(const Clock& clock) : clock_(clock) {}
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "fleet/fleet_view.h"
@@ -15,17 +16,31 @@ namespace {
 
 const std::string relays_key = "turnbroker:{fleet}:relays";
 const std::string relay_key = "turnbroker:{fleet}:relay:";
+const std::string roster_key = "turnbroker:{fleet}:roster";
 constexpr std::int64_t forget_ms = std::int64_t{24} * 3'600 * 1'000;
-/// Everybody reads what everybody told: in a large fleet less often.
-constexpr std::int64_t ask_ms_per_relay = 5;
-constexpr std::int64_t ask_ms_max = 5'000;
+/// Everybody reads what everybody told: in a large fleet both less often, and the server puts it together
+/// only now and then.
+constexpr std::int64_t beat_ms_per_relay = 4, beat_ms_max = 4'000;
+constexpr std::int64_t ask_ms_per_relay = 10, ask_ms_max = 10'000;
+constexpr std::size_t kept_from_relays = 32;
+constexpr std::int64_t keep_ms = 1'000;
+constexpr std::int64_t beats_in_ttl = 3;
 constexpr std::int64_t twin_told_interval_ms = 60'000;
 
-broker::Result<broker::RelayStatus> status_in(const redis::Reply& reply) {
-  if (!reply.is_array() || reply.items.size() % 2 != 0) return broker::Error{"an entry is no hash"};
+/// Up to the mark, which goes too; all there is when it is missing.
+std::string_view take_until(std::string_view& text, char mark) {
+  const auto at = std::min(text.find(mark), text.size());
+  const auto taken = text.substr(0, at);
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return taken;
+}
+
+broker::Result<broker::RelayStatus> status_in(std::string_view entry) {
   TextFields fields;
-  for (std::size_t i = 0; i < reply.items.size(); i += 2)
-    fields[reply.items[i].text] = reply.items[i + 1].text;
+  while (!entry.empty()) {
+    const auto name = take_until(entry, '\x1f');
+    fields.insert_or_assign(std::string(name), std::string(take_until(entry, '\x1f')));
+  }
   return from_fields(fields);
 }
 
@@ -34,6 +49,13 @@ broker::Result<broker::RelayStatus> status_in(const redis::Reply& reply) {
 Registry::Registry(redis::Client& client, const Host& host, const Clock& clock)
     : client_(client), host_(host), clock_(clock) {}
 
+std::int64_t Registry::beat_ms() const {
+  return std::clamp(static_cast<std::int64_t>(relays_) * beat_ms_per_relay, beat_ms_min,
+                    beat_ms_max);
+}
+
+std::int64_t Registry::ttl_ms() const { return beats_in_ttl * beat_ms(); }
+
 void Registry::look(const broker::RelayStatus& self) {
   const std::int64_t now_ms = clock_.steady_ms();
   if (now_ms >= next_beat_ms_) beat(self);
@@ -41,8 +63,8 @@ void Registry::look(const broker::RelayStatus& self) {
 }
 
 void Registry::beat(const broker::RelayStatus& self) {
-  next_beat_ms_ = clock_.steady_ms() + beat_ms;
-  std::vector<std::string> arguments{std::to_string(ttl_ms), self.id, std::to_string(forget_ms)};
+  next_beat_ms_ = clock_.steady_ms() + beat_ms();
+  std::vector<std::string> arguments{std::to_string(ttl_ms()), self.id, std::to_string(forget_ms)};
   for (auto& [name, value] : to_fields(self)) {
     arguments.push_back(name);
     arguments.push_back(value);
@@ -69,9 +91,10 @@ void Registry::take_before(const std::string& before, const broker::RelayStatus&
 void Registry::ask() {
   next_ask_ms_ =
       clock_.steady_ms() +
-      std::clamp(static_cast<std::int64_t>(relays_) * ask_ms_per_relay, beat_ms, ask_ms_max);
-  client_.eval(registry_scripts::roster(), {relays_key, relay_key},
-               {std::to_string(ttl_ms), std::to_string(FleetView::relays_max)},
+      std::clamp(static_cast<std::int64_t>(relays_) * ask_ms_per_relay, beat_ms_min, ask_ms_max);
+  client_.eval(registry_scripts::roster(), {relays_key, relay_key, roster_key},
+               {std::to_string(ttl_ms()), std::to_string(FleetView::relays_max),
+                std::to_string(relays_ < kept_from_relays ? 0 : keep_ms)},
                [weak = std::weak_ptr(self_)](const broker::Result<redis::Answer>& answer) {
                  if (const auto registry = weak.lock()) (*registry)->take_roster(answer);
                });
@@ -81,9 +104,9 @@ void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
   if (!answer) return;  // the ledger's connection tells why
   const auto& reply = answer.value().reply;
   std::vector<broker::RelayStatus> relays;
-  std::string damaged = reply.is_array() ? "" : "the answer is no list";
-  for (const auto& item : reply.items) {
-    auto status = status_in(item);
+  std::string damaged = reply.is_text() ? "" : "the answer is no text";
+  for (std::string_view text = reply.text; !text.empty();) {
+    auto status = status_in(take_until(text, '\x1e'));
     if (status)
       relays.push_back(std::move(status).value());
     else
@@ -99,7 +122,8 @@ void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
 void Registry::ask_gone(redis::Client& client, std::int64_t silent_ms,
                         std::function<void(std::vector<std::string>)> done) {
   client.eval(registry_scripts::gone(), {relays_key},
-              {std::to_string(std::max(silent_ms, ttl_ms)), std::to_string(FleetView::relays_max)},
+              {std::to_string(std::max(silent_ms, beats_in_ttl * beat_ms_max)),
+               std::to_string(FleetView::relays_max)},
               [done = std::move(done)](const broker::Result<redis::Answer>& answer) {
                 std::vector<std::string> ids;
                 if (answer)
@@ -108,9 +132,28 @@ void Registry::ask_gone(redis::Client& client, std::int64_t silent_ms,
               });
 }
 
+void Registry::ask_told(redis::Client& client, const std::string& relay_id,
+                        std::function<void(broker::Result<std::optional<Told>>)> done) {
+  redis::Command command;
+  command.routing_key = relay_key + relay_id;
+  command.arguments = {"HGETALL", command.routing_key};
+  client.call(
+      std::move(command), [done = std::move(done)](const broker::Result<redis::Answer>& answer) {
+        if (!answer) return done(answer.error());
+        const auto& reply = answer.value().reply;
+        TextFields fields;
+        for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2)
+          fields.insert_or_assign(reply.items[i].text, reply.items[i + 1].text);
+        // What cannot be read was told by nobody.
+        const auto status = from_fields(fields);
+        if (!status) return done(std::optional<Told>{});
+        done(std::optional<Told>{{status.value().incarnation, status.value().heartbeat_ms}});
+      });
+}
+
 void Registry::leave(const std::string& relay_id) {
   client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + relay_id},
-               {std::to_string(ttl_ms), relay_id, std::to_string(forget_ms)}, [](const auto&) {});
+               {std::to_string(ttl_ms()), relay_id, std::to_string(forget_ms)}, [](const auto&) {});
 }
 
 }  // namespace plugin

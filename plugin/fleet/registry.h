@@ -3,16 +3,19 @@
 // Owner: the broker. Threads: the broker thread; nothing blocks.
 //
 //   turnbroker:{fleet}:relays       sorted set, relay id -> when it was heard of (ms, the server's clock)
-//   turnbroker:{fleet}:relay:ID     hash with a TTL, fields as relay_status_text.h says
+//   turnbroker:{fleet}:relay:ID     hash with a TTL of three beats, fields as relay_status_text.h says
+//   turnbroker:{fleet}:roster       all of them as one text, kept for a second in a large fleet
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/relay_status.h"
+#include "broker/result.h"
 #include "clock.h"
 #include "host.h"
 #include "redis/client.h"
@@ -21,8 +24,8 @@ namespace plugin {
 
 class Registry {
  public:
-  static constexpr std::int64_t beat_ms = 2'000;
-  static constexpr std::int64_t ttl_ms = 6'000;
+  /// Of a small fleet, whose relays are forgotten 6 s after their last; in one of a thousand relays it is twice that.
+  static constexpr std::int64_t beat_ms_min = 2'000;
 
   /// All borrowed.
   Registry(redis::Client& client, const Host& host, const Clock& clock);
@@ -40,10 +43,21 @@ class Registry {
   /// be found out.
   static void ask_gone(redis::Client& client, std::int64_t silent_ms,
                        std::function<void(std::vector<std::string>)> done);
+  /// What was told last of this relay, by whom, as long as it is remembered.
+  struct Told {
+    std::uint64_t incarnation = 0;
+    std::int64_t heartbeat_ms = 0;
+    friend bool operator==(const Told&, const Told&) = default;
+  };
+  /// nullopt: nothing; an error: the server did not answer.
+  static void ask_told(redis::Client& client, const std::string& relay_id,
+                       std::function<void(broker::Result<std::optional<Told>>)> done);
   /// The relay is gone for good.
   void leave(const std::string& relay_id);
 
  private:
+  [[nodiscard]] std::int64_t beat_ms() const;
+  [[nodiscard]] std::int64_t ttl_ms() const;
   void ask();
   void take_roster(const broker::Result<redis::Answer>& answer);
   void take_before(const std::string& before, const broker::RelayStatus& self);

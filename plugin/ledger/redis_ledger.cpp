@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "broker/names.h"
+#include "fleet/fleet_messages.h"
+#include "fleet/publish.h"
 #include "fleet/registry.h"
 #include "ledger/ledger_scripts.h"
 
@@ -28,6 +29,9 @@ constexpr std::size_t reports_max = 128;
 constexpr std::size_t report_arguments = 9;
 /// How often to look for a loss: what it forgot is to be told again while it learns.
 constexpr std::int64_t looks_in_validity = 5;
+/// All relays of a fleet together make so many rounds of reports that one server bears it.
+constexpr std::int64_t report_ms_per_relay = 50;
+constexpr std::int64_t report_ms_max = 60'000;
 
 Status check_amounts(const UsageReport& report) {
   if (Status sound = broker::check_report(report); !sound) return sound;
@@ -102,7 +106,9 @@ struct RedisLedger::Job {
 
 RedisLedger::RedisLedger(redis::Client& client, const broker::RedisConfig& config,
                          const Clock& clock)
-    : client_(client), config_(config), clock_(clock) {}
+    : client_(client), config_(config), clock_(clock) {
+  seen_ms_.fill(redis::no_contact_ms);
+}
 
 void RedisLedger::exchange(const Incarnation& incarnation, Reports reports,
                            Done<std::vector<Grant>> done) {
@@ -207,8 +213,15 @@ void RedisLedger::take(Job& job, std::size_t shard, const std::vector<std::size_
 }
 
 void RedisLedger::see_epoch(std::size_t shard, const std::string& epoch) {
+  seen_ms_[shard] = clock_.steady_ms();
   const std::string known = std::exchange(epochs_[shard], epoch);
   if (!known.empty() && known != epoch) tell_again_();
+}
+
+std::int64_t RedisLedger::report_interval_ms() const {
+  const std::int64_t in_fleet_ms =
+      std::min(static_cast<std::int64_t>(relays_) * report_ms_per_relay, report_ms_max);
+  return std::max(config_.report_interval_ms, in_fleet_ms);
 }
 
 std::int64_t RedisLedger::valid_until_ms() const {
@@ -218,12 +231,17 @@ std::int64_t RedisLedger::valid_until_ms() const {
 void RedisLedger::look_for_loss() {
   const std::int64_t now_ms = clock_.steady_ms();
   if (now_ms < next_look_ms_) return;
-  next_look_ms_ = now_ms + config_.validity_time_ms / looks_in_validity;
+  const std::int64_t interval_ms = config_.validity_time_ms / looks_in_validity;
+  next_look_ms_ = now_ms + interval_ms / 2;
+  const auto was_seen = [&](std::int64_t seen_ms) { return now_ms - seen_ms < interval_ms; };
+  // One server forgets all or nothing, and its answers to reports show it, too.
+  const bool one_server = config_.mode != broker::RedisMode::cluster;
+  if (one_server && std::any_of(seen_ms_.begin(), seen_ms_.end(), was_seen)) return;
   bool asked = false;
   for (std::size_t shard = 0; shard < keys::shards; ++shard) {
     if (epochs_[shard].empty()) continue;  // nothing was told there
-    // One server forgets all or nothing.
-    if (std::exchange(asked, true) && config_.mode != broker::RedisMode::cluster) return;
+    if (one_server && std::exchange(asked, true)) return;
+    if (was_seen(seen_ms_[shard])) continue;
     redis::Command command;
     command.arguments = {"HMGET", keys::witness(shard), "run", "until"};
     command.routing_key = command.arguments[1];
@@ -237,8 +255,12 @@ void RedisLedger::look_for_loss() {
   }
 }
 
+void RedisLedger::tell_exhausted(const broker::AccountKey& account) {
+  publish(client_, channels::exhausted, account_message(account));
+}
+
 void RedisLedger::recall(const broker::AccountKey& account) {
-  publish("turnbroker:recall", account);
+  publish(client_, channels::recall, account_message(account));
   if (config_.lost_grant == broker::LostGrant::refund) refund_lost(account);
 }
 
@@ -251,18 +273,6 @@ void RedisLedger::refund_lost(const broker::AccountKey& account) {
                        (*ledger)->client_.eval(ledger_scripts::refund(), {keys::account(account)},
                                                std::move(gone), [](const auto&) {});
                      });
-}
-
-void RedisLedger::publish(const char* channel, const broker::AccountKey& account) {
-  const nlohmann::json message{{"v", 1},
-                               {"csp", account.csp},
-                               {"media", broker::to_string(account.media)},
-                               {"period_start_s", account.period_start_s},
-                               {"client", account.client}};
-  redis::Command command;
-  command.arguments = {"PUBLISH", channel,
-                       message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
-  client_.call(std::move(command), [](const auto&) {});
 }
 
 }  // namespace plugin

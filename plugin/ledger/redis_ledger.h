@@ -46,15 +46,14 @@ class RedisLedger final : public broker::LedgerLink {
 
   [[nodiscard]] bool is_shared() const override { return true; }
   [[nodiscard]] std::int64_t valid_until_ms() const override;
-  [[nodiscard]] std::int64_t report_interval_ms() const override {
-    return config_.report_interval_ms;
-  }
+  /// The configured one, longer in a large fleet.
+  [[nodiscard]] std::int64_t report_interval_ms() const override;
+  /// How many relays there are.
+  void note_relays(std::size_t relays) { relays_ = relays; }
   void look_for_loss() override;
   /// With lost_grant = "refund" also takes back what relays that are gone hold.
   void recall(const broker::AccountKey& account) override;
-  void tell_exhausted(const broker::AccountKey& account) override {
-    publish("turnbroker:exhausted", account);
-  }
+  void tell_exhausted(const broker::AccountKey& account) override;
 
  private:
   struct Batch;
@@ -67,15 +66,17 @@ class RedisLedger final : public broker::LedgerLink {
   void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
             const broker::Result<redis::Answer>& answer);
   void refund_lost(const broker::AccountKey& account);
-  void publish(const char* channel, const broker::AccountKey& account);
   void see_epoch(std::size_t shard, const std::string& epoch);
 
   redis::Client& client_;
   broker::RedisConfig config_;
   const Clock& clock_;
+  std::size_t relays_ = 1;
   std::int64_t next_look_ms_ = 0;
   std::function<void()> tell_again_ = [] {};
   std::array<std::string, ledger_keys::shards> epochs_;
+  std::array<std::int64_t, ledger_keys::shards>
+      seen_ms_;  ///< steady; when each epoch was told last
   /// Answers may come when this is gone.
   std::shared_ptr<RedisLedger*> self_ = std::make_shared<RedisLedger*>(this);
 };

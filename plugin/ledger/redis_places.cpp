@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <utility>
 
 #include "broker/names.h"
+#include "fleet/fleet_messages.h"
+#include "fleet/publish.h"
 #include "ledger/ledger_scripts.h"
 
 namespace plugin {
@@ -120,7 +121,7 @@ void RedisPlaces::exchange_places(const Incarnation& incarnation, std::vector<Pl
 void RedisPlaces::send(const std::shared_ptr<Job>& job, std::size_t shard,
                        const std::vector<std::size_t>& at) {
   const Incarnation& who = job->incarnation;
-  std::vector<std::string> names{keys::witness(shard),
+  std::vector<std::string> names{keys::witness(shard), keys::open_incarnations(shard, who.relay_id),
                                  keys::ended_incarnations(shard, who.relay_id),
                                  keys::accounts_of(shard, who)};
   std::vector<std::string> arguments{"", std::to_string(config_.validity_time_ms),
@@ -168,15 +169,7 @@ void RedisPlaces::take(Job& job, std::size_t shard, const std::vector<std::size_
 }
 
 void RedisPlaces::recall_places(const broker::PlacesKey& key) {
-  const nlohmann::json message{{"v", 1},
-                               {"csp", key.csp},
-                               {"media", broker::to_string(key.media)},
-                               {"period_start_s", 0},
-                               {"client", ""}};
-  redis::Command command;
-  command.arguments = {"PUBLISH", "turnbroker:recall-places",
-                       message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
-  client_.call(std::move(command), [](const auto&) {});
+  publish(client_, channels::recall_places, account_message({key.csp, key.media, 0, ""}));
 }
 
 }  // namespace plugin

@@ -5,6 +5,7 @@ import json
 import sys
 
 import allocations
+import fleet_cost
 import http_interference
 import http_rate
 import relay_overhead
@@ -15,6 +16,7 @@ BENCHMARKS = {
     "allocations": allocations,
     "http": http_rate,
     "http-interference": http_interference,
+    "fleet": fleet_cost,
 }
 
 

@@ -2,8 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <stdexcept>
+#include <utility>
 
 #include "broker/credentials.h"
 #include "sqlite/sqlite_ledger.h"
@@ -12,47 +16,73 @@ namespace testing {
 
 namespace {
 
-FakeHost* the_host = nullptr;
 std::atomic<std::uint64_t> next_id{1};
 
 }  // namespace
 
+/// The host's functions are told no host: each host has functions of its own.
+struct FakeHost::Slots {
+  static constexpr std::size_t hosts_max = 8;
+  static std::array<FakeHost*, hosts_max>& hosts() {
+    static std::array<FakeHost*, hosts_max> all{};
+    return all;
+  }
+  using Make = turn_host (*)();
+  template <std::size_t... slot>
+  static constexpr std::array<Make, hosts_max> all_tables(std::index_sequence<slot...>) {
+    return {table<slot>...};
+  }
+
+  template <std::size_t slot>
+  static turn_host table() {
+    turn_host out{};
+    out.size = sizeof out;
+    out.abi_version = TURN_PLUGIN_ABI_VERSION;
+    out.name = "test";
+    out.version = "1";
+    out.log = [](turn_log_level, const char* text) {
+      FakeHost& host = *hosts()[slot];
+      const std::lock_guard lock(host.mutex_);
+      host.log_ += std::string(text) + "\n";
+    };
+    out.cancel_allocation = [](std::uint64_t id, turn_close_reason reason) {
+      FakeHost& host = *hosts()[slot];
+      const std::lock_guard lock(host.mutex_);
+      host.cancelled_.emplace(id, reason);
+      return TURN_SERVICE_OK;
+    };
+    out.complete_credential = [](std::uint64_t, turn_verdict, const turn_credential_answer*) {
+      return TURN_SERVICE_UNKNOWN_ID;
+    };
+    out.complete_allocation = [](std::uint64_t id, turn_verdict verdict,
+                                 const turn_allocation_answer* answer) {
+      FakeHost& host = *hosts()[slot];
+      const std::lock_guard lock(host.mutex_);
+      host.answers_.emplace(id, Answer{verdict, *answer});
+      host.answered_.notify_all();
+      return TURN_SERVICE_OK;
+    };
+    out.stop_server = [] {
+      FakeHost& host = *hosts()[slot];
+      const std::lock_guard lock(host.mutex_);
+      if (host.stop_refused_) return TURN_SERVICE_UNAVAILABLE;
+      host.stop_asked_ = true;
+      return TURN_SERVICE_OK;
+    };
+    return out;
+  }
+};
+
 FakeHost::FakeHost() {
-  the_host = this;
-  table_.size = sizeof table_;
-  table_.abi_version = TURN_PLUGIN_ABI_VERSION;
-  table_.name = "test";
-  table_.version = "1";
-  table_.log = [](turn_log_level, const char* text) {
-    const std::lock_guard lock(the_host->mutex_);
-    the_host->log_ += std::string(text) + "\n";
-  };
-  table_.cancel_allocation = [](std::uint64_t id, turn_close_reason reason) {
-    const std::lock_guard lock(the_host->mutex_);
-    the_host->cancelled_.emplace(id, reason);
-    return TURN_SERVICE_OK;
-  };
-  table_.complete_credential = [](std::uint64_t, turn_verdict, const turn_credential_answer*) {
-    return TURN_SERVICE_UNKNOWN_ID;
-  };
-  table_.complete_allocation = [](std::uint64_t id, turn_verdict verdict,
-                                  const turn_allocation_answer* answer) {
-    const std::lock_guard lock(the_host->mutex_);
-    the_host->answers_.emplace(id, Answer{verdict, *answer});
-    the_host->answered_.notify_all();
-    return TURN_SERVICE_OK;
-  };
-  table_.stop_server = [] {
-    const std::lock_guard lock(the_host->mutex_);
-    if (the_host->stop_refused_) return TURN_SERVICE_UNAVAILABLE;
-    the_host->stop_asked_ = true;
-    return TURN_SERVICE_OK;
-  };
+  static constexpr auto tables = Slots::all_tables(std::make_index_sequence<Slots::hosts_max>{});
+  auto& hosts = Slots::hosts();
+  const auto free = std::find(hosts.begin(), hosts.end(), nullptr);
+  if (free == hosts.end()) throw std::runtime_error("too many fake hosts at once");
+  *free = this;
+  table_ = tables.at(static_cast<std::size_t>(free - hosts.begin()))();
 }
 
-FakeHost::~FakeHost() {
-  if (the_host == this) the_host = nullptr;
-}
+FakeHost::~FakeHost() { std::ranges::replace(Slots::hosts(), this, nullptr); }
 
 std::string FakeHost::log_text() const {
   const std::lock_guard lock(mutex_);

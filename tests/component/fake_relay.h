@@ -58,6 +58,8 @@ class FakeHost {
   void refuse_stop(bool refused);
 
  private:
+  struct Slots;
+
   mutable std::mutex mutex_;
   std::condition_variable answered_;
   std::string log_;

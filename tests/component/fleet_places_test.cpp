@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* reloaded = "configuration reloaded";
 
-/// Some brokers, each with one relay thread. The host that answers is that of the last.
+/// Some brokers, each with one relay thread.
 class Fleet {
  public:
   explicit Fleet(std::size_t size, int limit, const std::string& store = "") : store_(store) {
@@ -73,6 +73,11 @@ class Fleet {
     relays_.at(at)->close(live_[at].back(), TURN_CLOSE_RELEASED);
     live_[at].pop_back();
   }
+  void close_any() {
+    std::size_t at = 0;
+    while (live(at) == 0) ++at;
+    close_one(at);
+  }
   void close_all(std::size_t at) {
     while (!live_[at].empty()) close_one(at);
   }
@@ -89,10 +94,10 @@ class Fleet {
     live_[at].clear();
   }
   [[nodiscard]] bool was_cut(std::size_t at) {
-    return brokers_.back()->host.cancelled(live_.at(at).at(0).id).has_value();
+    return brokers_.at(at)->host.cancelled(live_.at(at).at(0).id).has_value();
   }
-  [[nodiscard]] bool logged(const std::string& text) {
-    return brokers_.back()->host.log_text().find(text) != std::string::npos;
+  [[nodiscard]] bool logged(std::size_t at, const std::string& text) {
+    return brokers_.at(at)->host.log_text().find(text) != std::string::npos;
   }
   RunningBroker& broker(std::size_t at) { return *brokers_.at(at); }
   turntest::RedisServer& redis() { return redis_; }
@@ -104,14 +109,16 @@ class Fleet {
            testing::acme("1 GB", limit == 0 ? "" : "allocations = " + std::to_string(limit));
   }
   [[nodiscard]] std::size_t reloads() {
-    const std::string log = brokers_.back()->host.log_text();
     std::size_t count = 0;
-    for (auto at = log.find(reloaded); at != std::string::npos; at = log.find(reloaded, at + 1))
-      ++count;
+    for (const auto& one : brokers_) {
+      const std::string log = one->host.log_text();
+      for (auto at = log.find(reloaded); at != std::string::npos; at = log.find(reloaded, at + 1))
+        ++count;
+    }
     return count;
   }
   void enter(RunningBroker& running) {
-    relays_.push_back(std::make_unique<FakeRelay>(running.broker(), brokers_.back()->host, 0));
+    relays_.push_back(std::make_unique<FakeRelay>(running.broker(), running.host, 0));
   }
 
   turntest::RedisServer redis_;
@@ -161,10 +168,10 @@ TEST_CASE("a limit that is raised lets in at once, one that is lowered waits", "
   while (fleet.live() > 3) {
     CHECK(fleet.allocate(0) == 486);
     CHECK(fleet.allocate(1) == 486);
-    fleet.close_one(fleet.live(0) != 0 ? 0 : 1);
+    fleet.close_any();
   }
   CHECK(fleet.rush(2) == 0);
-  fleet.close_one(1);
+  fleet.close_any();
   CHECK(fleet.allocate(0) == 0);
   CHECK(fleet.allocate(1) == 486);
 
@@ -173,7 +180,7 @@ TEST_CASE("a limit that is raised lets in at once, one that is lowered waits", "
   // And back: those that are there go on, and count as soon as each relay has told of them.
   fleet.set_limit(12);
   REQUIRE(eventually([&] { return fleet.rush(1) == 0; }));
-  while (fleet.live() > 11) fleet.close_one(fleet.live(0) != 0 ? 0 : 1);
+  while (fleet.live() > 11) fleet.close_any();
   CHECK(fleet.rush(2) == 1);
 }
 
@@ -211,7 +218,7 @@ TEST_CASE("relays without Redis end the allocations in places that may be others
   Fleet fleet(1, 4, goes_on ? "on_store_loss = \"continue:1 MB\"\n" : "");
   REQUIRE(fleet.allocate(0) == 0);
   fleet.redis().kill();
-  REQUIRE(eventually([&] { return fleet.logged("out of reach for longer than grants"); }));
+  REQUIRE(eventually([&] { return fleet.logged(0, "out of reach for longer than grants"); }));
   if (goes_on)
     CHECK_FALSE(fleet.was_cut(0));
   else

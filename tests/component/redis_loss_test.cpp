@@ -312,3 +312,58 @@ TEST_CASE("a cluster that lost a master serves the others, and says what it cann
   CHECK(set("{tb0}").ok());
   CHECK(loop.client->last_contact_ms() <= lost_ms);
 }
+
+TEST_CASE("sentinels and their servers over TLS, each with a password") {
+  const turntest::TempDir directory;
+  const auto certificate = turntest::make_certificate(directory.path());
+  turntest::RedisSentinels fleet(
+      {.tls = true, .certificate = certificate, .password = "of-the-servers"}, "of-the-sentinels");
+  broker::RedisConfig config = config_for(fleet);
+  config.tls = true;
+  config.tls_ca = certificate.certificate.string();
+  config.tls_server_name = "relay.test";
+  config.password = broker::Secret("of-the-servers");
+  SECTION("are followed through a failover") {
+    config.sentinel_password = broker::Secret("of-the-sentinels");
+    Loop loop(config);
+    CHECK(text_of(loop.call({"SET", "key", "1"})) == "OK");
+    REQUIRE(fleet.cli(1, {"SENTINEL", "FAILOVER", "main"}) == "OK\n");
+    REQUIRE(
+        loop.until([&] { return loop.servers.back().name == fleet.second().address(); }, 30'000));
+    CHECK(text_of(loop.call({"GET", "key"})) == "1");
+  }
+  SECTION("refuse who has not theirs") {
+    config.sentinel_password = broker::Secret("of-the-servers");
+    Loop loop(config);
+    CHECK_FALSE(loop.call({"PING"}));
+    CHECK_THAT(loop.client->problem(), Contains("WRONGPASS"));
+    CHECK_THAT(loop.client->problem(), !Contains("of-the-servers"));
+  }
+}
+
+TEST_CASE("a cluster over TLS, with a password") {
+  const turntest::TempDir directory;
+  const auto certificate = turntest::make_certificate(directory.path());
+  turntest::RedisCluster cluster({.tls = true, .certificate = certificate, .password = "secret"});
+  broker::RedisConfig config = config_for(cluster);
+  config.tls = true;
+  config.tls_ca = certificate.certificate.string();
+  config.tls_server_name = "relay.test";
+  config.password = broker::Secret("secret");
+  Loop loop(config);
+  for (int i = 0; i < 16; ++i) {
+    const std::string key = "turnbroker:{tb" + std::to_string(i) + "}:store";
+    CHECK(text_of(loop.call_for(key, {"SET", key, "x"})) == "OK");
+  }
+  CHECK(loop.servers.size() >= 3);
+  CHECK(loop.client->problem().empty());
+}
+
+TEST_CASE("a server at an IPv6 address", "[.ipv6]") {
+  RedisServer redis({.arguments = {"--bind", "127.0.0.1", "::1"}});
+  broker::RedisConfig config;
+  config.addresses.push_back({"::1", redis.port(), {}});
+  Loop loop(config);
+  CHECK(text_of(loop.call({"PING"})) == "PONG");
+  CHECK(loop.servers.at(0).name == "[::1]:" + std::to_string(redis.port()));
+}

@@ -186,6 +186,14 @@ TEST_CASE("places are not granted while the store learns what it may have forgot
   CHECK(answer.held == 4);
 }
 
+TEST_CASE("an incarnation that told of places only is open until it ends") {
+  RedisPlacesFixture fixture;
+  one(fixture, relay_a, report(10, 0, 1));
+  CHECK(got(fixture.redis().store().open_incarnations("a")) == std::vector{relay_a});
+  fixture.end(relay_a);
+  CHECK(got(fixture.redis().store().open_incarnations("a")).empty());
+}
+
 TEST_CASE("damaged keys of places are an error, and nothing is changed") {
   RedisPlacesFixture fixture;
   const auto refused = [&](const PlacesReport& told) {

@@ -22,7 +22,7 @@ constexpr std::array<broker::MediaType, Process::quotas> media{broker::MediaType
 /// The host's services have no one to say whose they are: whoever called last.
 struct Called {
   World* world = nullptr;
-  const std::string* relay = nullptr;
+  std::string relay;
   std::vector<std::uint64_t> cancelled;
 };
 Called called;
@@ -32,7 +32,7 @@ turn_host make_table() {
   table.size = sizeof table;
   table.abi_version = TURN_PLUGIN_ABI_VERSION;
   table.log = [](turn_log_level, const char* text) {
-    if (called.world != nullptr) called.world->note("{}: {}", *called.relay, text);
+    if (called.world != nullptr) called.world->note("{}: {}", called.relay, text);
   };
   table.cancel_allocation = [](std::uint64_t id, turn_close_reason) {
     called.cancelled.push_back(id);
@@ -45,7 +45,7 @@ const turn_host host_table = make_table();
 
 void note_caller(World& world, const Life& life) {
   called.world = &world;
-  called.relay = &life.who.relay_id;
+  called.relay = life.who.relay_id;
 }
 
 }  // namespace
@@ -91,7 +91,11 @@ Account* Process::account_for(std::size_t quota, const std::string& client) {
   const std::int64_t now_s = clock_.unix_ms() / 1'000;
   const std::int64_t start_s = now_s - now_s % place_.period_s;
   const broker::AccountKey key{"acme", media[quota], start_s, client};
-  if (Account* known = book_.find(key); known != nullptr) return known;
+  if (Account* known = book_.find(key); known != nullptr) {
+    if (known->stage.load() == Stage::over)
+      settler_.correct_limit(*known, limit_of(key, limits_.octets[quota]));
+    return known;
+  }
   Account* account = book_.add(key, broker::PeriodKind::day, {start_s, start_s + place_.period_s});
   if (account == nullptr) return nullptr;
   account->limit_octets.store(limit_of(key, limits_.octets[quota]));
@@ -144,7 +148,7 @@ void Process::every_second() {
 void Process::serve_credit() {
   std::vector<Account*> low;
   std::vector<Account*> dry_ones;
-  book_.for_each([&](Account& account) {
+  book_.for_each_active([&](Account& account) {
     const bool dry = account.refused_octets.load() != 0;
     if (!account.refill_asked.load() && !dry) return;
     const Stage stage = account.stage.load();
@@ -189,6 +193,7 @@ void Process::fold_closed() {
 
 void Process::roll_periods() {
   const std::int64_t now_s = clock_.unix_ms() / 1'000;
+  if (now_s < book_.first_end_s()) return;
   std::vector<Account*> ended;
   book_.for_each([&](Account& account) {
     if (account.stage.load() != Stage::over && now_s >= account.period.end_s)
@@ -212,12 +217,13 @@ void Process::roll_periods() {
     book_.forget_before(ended[i]->key);
     place_.truth.dropped_before(life_, ended[i]->key, place_.share_of());
   }
+  book_.find_first_end();
 }
 
 void Process::release_idle() {
   const std::int64_t now_ms = clock_.steady_ms();
   std::vector<Account*> unused;
-  book_.for_each([&](Account& account) {
+  book_.for_each_active([&](Account& account) {
     if (account.live.load() != 0) {
       account.idle_since_ms = 0;
       return;
@@ -227,8 +233,10 @@ void Process::release_idle() {
   });
   fold_closed();
   settler_.collect();
+  book_.rest_idle(unused);
   const auto awaited = book_.successors();
   for (Account* account : unused) {
+    if (!account->active) continue;
     const auto erase = [&] {
       place_.truth.freed(life_, *truths_[account->slot]);
       book_.erase(*account);

@@ -127,11 +127,9 @@ void Process::serve_admissions() {
     const bool given_up = clock_.steady_ms() - wanted.since_ms > TURN_PENDING_SECONDS_MAX * 1'000;
     if (!given_up && !open(wanted)) waiting_.push_back(wanted);
   }
-  places_.for_each([](plugin::Places& places) {
-    places.waiting = 0;
-    places.refuse = false;
-  });
-  for (const Waiting& wanted : waiting_) ++account_for(wanted.quota, "")->places->waiting;
+  keeper_.forget_waiting();
+  for (const Waiting& wanted : waiting_)
+    keeper_.note_waiting(*account_for(wanted.quota, "")->places);
   keeper_.serve();
 }
 

@@ -46,3 +46,7 @@ TEST_CASE(
     check(scenario);
   }
 }
+
+TEST_CASE("a wall clock that is set back into a period that is over brings back no earlier limit") {
+  check(6386);
+}

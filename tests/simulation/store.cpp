@@ -120,10 +120,13 @@ broker::Status Store::end(const Incarnation& who, const std::vector<UsageReport>
 std::vector<Incarnation> Store::open_incarnations(const std::string& relay_id) {
   std::vector<Incarnation> open;
   for (Shard& shard : data_) {
+    const auto with_places = shard.places.open_incarnations(relay_id);
+    open.insert(open.end(), with_places.begin(), with_places.end());
     const auto of_shard = shard.ledger.open_incarnations(relay_id);
-    for (const Incarnation& who : of_shard.value())
-      if (std::find(open.begin(), open.end(), who) == open.end()) open.push_back(who);
+    open.insert(open.end(), of_shard.value().begin(), of_shard.value().end());
   }
+  std::ranges::sort(open);
+  open.erase(std::unique(open.begin(), open.end()), open.end());
   return open;
 }
 

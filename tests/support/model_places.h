@@ -29,6 +29,15 @@ class ModelPlaces {
     for (auto& [key, shares] : shares_) shares.erase(who);
   }
 
+  /// Incarnations of this relay that have reported and not ended; some perhaps twice.
+  [[nodiscard]] std::vector<Incarnation> open_incarnations(const std::string& relay_id) const {
+    std::vector<Incarnation> open;
+    for (const auto& [key, shares] : shares_)
+      for (const auto& [who, share] : shares)
+        if (who.relay_id == relay_id) open.push_back(who);
+    return open;
+  }
+
   /// Over all keys.
   [[nodiscard]] std::uint64_t held() const {
     std::uint64_t sum = 0;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <stdexcept>
+#include <utility>
 
 #include "support/wait_until.h"
 
@@ -22,11 +23,10 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-RedisCluster::RedisCluster(const std::vector<std::string>& arguments) {
+RedisCluster::RedisCluster(RedisOptions each) {
   constexpr int last_slot = 16'383;
-  for (std::size_t i = 0; i < nodes; ++i)
-    nodes_.push_back(
-        std::make_unique<RedisServer>(RedisOptions{.cluster = true, .arguments = arguments}));
+  each.cluster = true;
+  for (std::size_t i = 0; i < nodes; ++i) nodes_.push_back(std::make_unique<RedisServer>(each));
   for (std::size_t i = 0; i < nodes; ++i) {
     const int first = static_cast<int>(i) * slots_each;
     const int last = i + 1 == nodes ? last_slot : first + slots_each - 1;
@@ -61,20 +61,19 @@ void RedisCluster::move_slot(std::uint16_t slot, std::size_t from, std::size_t t
   (void)node(from).cli({"CLUSTER", "SETSLOT", number, "NODE", id(to)});
 }
 
-RedisSentinels::RedisSentinels() : ports_(nodes) {
-  servers_.push_back(std::make_unique<RedisServer>());
-  servers_.push_back(std::make_unique<RedisServer>(
-      RedisOptions{.arguments = {"--replicaof", "127.0.0.1 " + std::to_string(first().port())}}));
+RedisSentinels::RedisSentinels(RedisOptions each, std::string password)
+    : each_(std::move(each)), password_(std::move(password)), ports_(nodes) {
+  servers_.push_back(std::make_unique<RedisServer>(each_));
+  RedisOptions replica = each_;
+  replica.arguments.insert(replica.arguments.end(),
+                           {"--replicaof", "127.0.0.1 " + std::to_string(first().port())});
+  servers_.push_back(std::make_unique<RedisServer>(replica));
   for (std::size_t i = 0; i < nodes; ++i) {
-    const std::string name(master_name);
-    const auto file = directory_.write(
-        "sentinel" + std::to_string(i) + ".conf",
-        "port " + std::to_string(port(i)) + "\nbind 127.0.0.1\ndir " + directory_.path().string() +
-            "\nsentinel monitor " + name + " 127.0.0.1 " + std::to_string(first().port()) +
-            " 2\nsentinel down-after-milliseconds " + name + " 500\nsentinel failover-timeout " +
-            name + " 5000\n");
-    processes_.push_back(std::make_unique<ChildProcess>(ChildOptions{
-        .program = "/usr/bin/redis-sentinel", .arguments = {file.string()}, .environment = {}}));
+    const auto file = directory_.write("sentinel" + std::to_string(i) + ".conf", configuration(i));
+    processes_.push_back(
+        std::make_unique<ChildProcess>(ChildOptions{.program = redis_program(),
+                                                    .arguments = {file.string(), "--sentinel"},
+                                                    .environment = {}}));
   }
   for (std::size_t i = 0; i < nodes; ++i)
     wait_for("the sentinels", [&] {
@@ -83,9 +82,39 @@ RedisSentinels::RedisSentinels() : ports_(nodes) {
     });
 }
 
+std::string RedisSentinels::configuration(std::size_t sentinel) const {
+  const std::string own_port = std::to_string(port(sentinel));
+  std::string text = "bind 127.0.0.1\ndir " + directory_.path().string() + '\n';
+  const auto add = [&](const std::string& line) { text += line + '\n'; };
+  const auto of_master = [&](const std::string& name, const std::string& value) {
+    add("sentinel " + name + ' ' + master_name + ' ' + value);
+  };
+  of_master("monitor", "127.0.0.1 " + std::to_string(servers_.at(0)->port()) + " 2");
+  of_master("down-after-milliseconds", "500");
+  of_master("failover-timeout", "5000");
+  if (!each_.password.empty()) of_master("auth-pass", each_.password);
+  if (!password_.empty()) {
+    add("requirepass " + password_);
+    add("sentinel sentinel-pass " + password_);
+  }
+  if (!each_.tls) {
+    add("port " + own_port);
+    return text;
+  }
+  add("port 0\ntls-port " + own_port + "\ntls-replication yes\ntls-auth-clients optional");
+  add("tls-cert-file " + each_.certificate.certificate.string());
+  add("tls-key-file " + each_.certificate.key.string());
+  add("tls-ca-cert-file " + each_.certificate.certificate.string());
+  return text;
+}
+
 std::string RedisSentinels::cli(std::size_t sentinel,
                                 const std::vector<std::string>& command) const {
   std::vector<std::string> arguments{"-p", std::to_string(port(sentinel))};
+  if (each_.tls)
+    arguments.insert(arguments.end(),
+                     {"--tls", "--cacert", each_.certificate.certificate.string()});
+  if (!password_.empty()) arguments.insert(arguments.end(), {"--no-auth-warning", "-a", password_});
   arguments.insert(arguments.end(), command.begin(), command.end());
   return run_to_end({.program = "/usr/bin/redis-cli",
                      .arguments = std::move(arguments),

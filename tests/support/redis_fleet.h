@@ -13,8 +13,8 @@ namespace turntest {
 
 class RedisCluster {
  public:
-  /// Waits until every node calls the cluster's state ok. `arguments`: more of each redis-server's.
-  explicit RedisCluster(const std::vector<std::string>& arguments = {});
+  /// Waits until every node calls the cluster's state ok. `each`: of every node.
+  explicit RedisCluster(RedisOptions each = {});
 
   [[nodiscard]] RedisServer& node(std::size_t index) { return *nodes_.at(index); }
   /// The node that serves the slot, as the slots were given out at first.
@@ -35,8 +35,9 @@ class RedisSentinels {
  public:
   static constexpr const char* master_name = "main";
 
-  /// Waits until all sentinels know each other, the master and its replica.
-  RedisSentinels();
+  /// Waits until all sentinels know each other, the master and its replica. `each`: of the servers and,
+  /// where it is of TLS, of the sentinels; these have `password`.
+  explicit RedisSentinels(RedisOptions each = {}, std::string password = {});
 
   [[nodiscard]] RedisServer& first() { return *servers_.at(0); }
   [[nodiscard]] RedisServer& second() { return *servers_.at(1); }
@@ -49,6 +50,10 @@ class RedisSentinels {
                                 const std::vector<std::string>& command) const;
 
  private:
+  [[nodiscard]] std::string configuration(std::size_t sentinel) const;
+
+  RedisOptions each_;
+  std::string password_;
   TempDir directory_;
   std::vector<std::unique_ptr<RedisServer>> servers_;
   std::vector<PortLease> ports_;

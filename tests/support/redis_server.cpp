@@ -1,5 +1,6 @@
 #include "support/redis_server.h"
 
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -14,7 +15,9 @@ constexpr Milliseconds start_timeout{20'000};
 }  // namespace
 
 RedisServer::RedisServer(RedisOptions options) : options_(std::move(options)) {
-  if (options_.tls) certificate_ = make_certificate(directory_.path());
+  if (options_.tls)
+    certificate_ = options_.certificate.key.empty() ? make_certificate(directory_.path())
+                                                    : options_.certificate;
   start();
 }
 
@@ -44,9 +47,12 @@ void RedisServer::start() {
          "--tls-key-file", certificate_.key.string(), "--tls-ca-cert-file",
          certificate_.certificate.string(), "--tls-auth-clients", "optional"});
   if (options_.cluster) add({"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"});
+  if (options_.tls) add({"--tls-cluster", "yes", "--tls-replication", "yes"});
+  if (!options_.password.empty())
+    add({"--requirepass", options_.password, "--masterauth", options_.password});
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   process_ = std::make_unique<ChildProcess>(ChildOptions{
-      .program = "/usr/bin/redis-server", .arguments = std::move(arguments), .environment = {}});
+      .program = redis_program(), .arguments = std::move(arguments), .environment = {}});
   bool answers = false;
   wait_until(start_timeout, [&] {
     answers = cli({"PING"}).starts_with("PONG");
@@ -57,11 +63,18 @@ void RedisServer::start() {
 
 std::string RedisServer::cli(const std::vector<std::string>& command) const {
   std::vector<std::string> arguments{"-s", socket()};
+  if (!options_.password.empty())
+    arguments.insert(arguments.end(), {"--no-auth-warning", "-a", options_.password});
   arguments.insert(arguments.end(), command.begin(), command.end());
   return run_to_end({.program = "/usr/bin/redis-cli",
                      .arguments = std::move(arguments),
                      .environment = {}})
       .output;
+}
+
+std::string redis_program() {
+  const char* named = std::getenv("TURNBROKER_TEST_REDIS");
+  return named != nullptr && *named != '\0' ? named : "/usr/bin/redis-server";
 }
 
 std::string info_field(const RedisServer& server, const std::string& name) {

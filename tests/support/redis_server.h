@@ -16,8 +16,10 @@
 namespace turntest {
 
 struct RedisOptions {
-  bool tls = false;      ///< the port speaks TLS, with the certificate of CN relay.test
-  bool cluster = false;  ///< a node of a cluster without slots yet
+  bool tls = false;                ///< the port speaks TLS, with the certificate of CN relay.test
+  CertificateFiles certificate{};  ///< with that one when it is given, else with one of its own
+  bool cluster = false;            ///< a node of a cluster without slots yet
+  std::string password{};          ///< of the default user, when there is one
   std::vector<std::string> arguments{};  ///< more of redis-server's
 };
 
@@ -34,7 +36,6 @@ class RedisServer {
 
   /// What redis-cli prints for a command, on the Unix socket and as the default user.
   [[nodiscard]] std::string cli(const std::vector<std::string>& command) const;
-
   [[nodiscard]] ChildProcess& process() { return *process_; }
   void kill() { process_->kill(); }
   /// On the same port again with another run id; empty, or with what its append-only file holds.
@@ -47,6 +48,10 @@ class RedisServer {
   CertificateFiles certificate_;
   std::unique_ptr<ChildProcess> process_;
 };
+
+/// Debian's redis-server, or what the environment's TURNBROKER_TEST_REDIS names: a Valkey, say. As a sentinel,
+/// too.
+[[nodiscard]] std::string redis_program();
 
 /// "run_id" and the like of INFO.
 [[nodiscard]] std::string info_field(const RedisServer& server, const std::string& name);

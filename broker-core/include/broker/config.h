@@ -40,7 +40,7 @@
 //   lost_grant        "charge": what a relay that is gone was granted counts as used; or "refund"
 //   on_store_loss     "terminate": no octet beyond the validity; or "continue:10 MB", a volume per account
 //   replicas          that must have a grant before it counts, 0 .. 16
-//   report_interval   of used octets, "1s" .. "1h"
+//   report_interval   of used octets, "1s" .. "1h"; large fleets take longer
 //   records_max       usage records kept in its stream, 0 .. 100'000'000; 0: no stream
 //   [broker.records]  path, rotate_size ("4 kB" .. "1 TB"), keep
 //   [broker.limits]   allocations_max, accounts_max (at least the number of quotas)

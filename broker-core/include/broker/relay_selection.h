@@ -18,8 +18,9 @@ namespace broker {
 
 /// A relay that is used more than this gets clients only when all are.
 inline constexpr double spill_load = 0.8;
-/// A relay that has told nothing for so long counts as gone: five heartbeats.
-inline constexpr std::int64_t relay_stale_ms = 10'000;
+/// A relay that has told nothing for so long counts as gone, also where nobody says so: five heartbeats of a
+/// large fleet.
+inline constexpr std::int64_t relay_stale_ms = 20'000;
 /// Relays that are so much farther than the nearest count as equally near: one data centre, one city.
 inline constexpr double same_place_km = 50;
 

@@ -2,8 +2,9 @@
 -- of broker/places.h (settle_places); all is read and checked before anything is written, since a
 -- script that fails half way is not undone.
 --
--- KEYS  1 witness of the shard   2 sorted set of the relay's ended incarnations
---       3 set of what this incarnation has a share of   4.. places for each report, none twice
+-- KEYS  1 witness of the shard   2 set of the relay's open incarnations
+--       3 sorted set of its ended ones   4 set of what this incarnation has a share of
+--       5.. places for each report, none twice
 -- ARGV  1 run id of this server   2 validity time, ms   3 relay:incarnation
 --       4 holders to be told at most, then six for each report:
 --       limit kept wanted sequence, 1 to be told of holders or 0,
@@ -11,7 +12,7 @@
 -- Returns {ms it still learns, epoch, then four for each report:
 --       held, others' held, how many they are, those with places: "relay:incarnation sequence ..."}
 local own_field = 's:' .. ARGV[3]
-if redis.call('ZSCORE', KEYS[2], ARGV[3]) then
+if redis.call('ZSCORE', KEYS[3], ARGV[3]) then
   error('ENDED incarnation ' .. ARGV[3] .. ' has ended')
 end
 local witness = witness_of(KEYS[1], ARGV[1], ARGV[2])
@@ -70,11 +71,14 @@ local function settle(key, at)
   answer[#answer + 1] = ARGV[at + 4] == '1' and holders_text(places) or ''
 end
 
-for i = 4, #KEYS do settle(KEYS[i], 5 + (i - 4) * 6) end
+for i = 5, #KEYS do settle(KEYS[i], 5 + (i - 5) * 6) end
 
 write_witness(witness)
 for _, places in ipairs(changed) do
   write_places(places, own_field, text_of(places.share.held) .. ' ' .. text_of(places.share.n))
-  if not places.had_share then redis.call('SADD', KEYS[3], places.key) end
+  if not places.had_share then
+    redis.call('SADD', KEYS[2], ARGV[3])
+    redis.call('SADD', KEYS[4], places.key)
+  end
 end
 return answer

@@ -36,7 +36,7 @@ std::string account_key(RedisCluster& cluster) {
 }  // namespace
 
 TEST_CASE("a cluster keeps the quota while a slot moves and a master is killed") {
-  RedisCluster cluster({"--appendonly", "yes", "--appendfsync", "everysec"});
+  RedisCluster cluster({.arguments = {"--appendonly", "yes", "--appendfsync", "everysec"}});
   Trial trial({.name = "cluster", .fleet = {.relays = relays, .store_toml = store_of(cluster)}});
   const std::string key = account_key(cluster);
   const auto slot =

@@ -1,0 +1,64 @@
+// Two relays of a fleet that were given the same id, and one that lost its state directory.
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <string>
+
+#include "broker_fixture.h"
+#include "support/redis_server.h"
+
+using testing::allocate;
+using testing::FakeRelay;
+using testing::of_acme;
+using testing::RunningBroker;
+
+namespace {
+
+std::string config(const turntest::RedisServer& redis, const std::string& id) {
+  return "[broker.store]\nkind = \"redis\"\nurl = \"redis://" + redis.address() +
+         "\"\nvalidity_time = \"1s\"\n[relay]\nid = \"" + id + "\"\n" + testing::acme("1 MB");
+}
+
+}  // namespace
+
+TEST_CASE("a relay with the id of one that is alive does not start, and that one goes on",
+          "[fleet][redis]") {
+  turntest::RedisServer redis;
+  RunningBroker first(config(redis, "fra1"));
+  FakeRelay relay(first.broker(), first.host, 0);
+  // A store that is new learns for a second.
+  testing::FakeAllocation call;
+  REQUIRE(testing::eventually([&] { return allocate(relay, of_acme("alice"), call) == 0; }));
+  CHECK_THROWS_WITH(RunningBroker(config(redis, "fra1")),
+                    Catch::Contains("another relay of the fleet has the id fra1, too"));
+  RunningBroker other(config(redis, "fra2"));
+  // Its grant is still its own.
+  CHECK(relay.relay(call, TURN_CLIENT_TO_PEER, 1'000));
+  relay.close(call, TURN_CLOSE_RELEASED);
+  first.stop();
+  CHECK(redis.cli({"SMEMBERS", "turnbroker:{tb0}:open:fra1"}).find("fra1:") == std::string::npos);
+  // Nobody has it any more.
+  RunningBroker successor(config(redis, "fra1"));
+}
+
+TEST_CASE("a relay that lost its state directory starts when the fleet has forgotten its last run",
+          "[fleet][redis]") {
+  turntest::RedisServer redis;
+  const std::string hash = "turnbroker:{fleet}:relay:fra1";
+  std::string incarnation;
+  {
+    RunningBroker lost(config(redis, "fra1"));
+    REQUIRE(testing::eventually([&] {
+      incarnation = redis.cli({"HGET", hash, "incarnation"});
+      return incarnation.size() > 16;
+    }));
+    incarnation.resize(16);
+    // As if it had been killed: what it told stays for a moment, and its incarnation open.
+    REQUIRE(redis.cli({"COPY", hash, hash + ":kept"}) == "1\n");
+  }
+  REQUIRE(redis.cli({"RENAME", hash + ":kept", hash}) == "OK\n");
+  REQUIRE(redis.cli({"PEXPIRE", hash, "2000"}) == "1\n");
+  REQUIRE(redis.cli({"SADD", "turnbroker:{tb0}:open:fra1", "fra1:" + incarnation}) == "1\n");
+  const auto begin = std::chrono::steady_clock::now();
+  RunningBroker again(config(redis, "fra1"));
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'500));
+}
