@@ -22,9 +22,12 @@
 #include "broker/drain.h"
 #include "broker/fleet_bus.h"
 #include "broker/ledger_audit.h"
+#include "broker/places_book.h"
+#include "broker/places_keeper.h"
 #include "broker/ports/ledger_books.h"
 #include "broker/ports/ledger_link.h"
 #include "broker/ports/ledger_store.h"
+#include "broker/ports/places_link.h"
 #include "broker/record_stream.h"
 #include "broker/settler.h"
 #include "broker/state_dir.h"
@@ -138,7 +141,6 @@ class Broker final : public Control, public BrokerDesk {
   void on_tick();
   void on_answer();
   void check_validity();
-  void serve_admissions();
   void serve_credit();
   void fold_closed();
   void every_second();
@@ -148,9 +150,17 @@ class Broker final : public Control, public BrokerDesk {
   void cut_expired();
   void cut_revoked();
   void release_idle();
-  void complete(const AdmissionRequest& request, Account* client);
+
+  // admissions.cpp
+  void serve_admissions();
+  void decide_admissions(std::vector<AdmissionRequest> requests);
+  [[nodiscard]] bool complete(const AdmissionRequest& request, Account* client);
   void give_up_waiting(const AdmissionRequest& request);
+  [[nodiscard]] bool may_wait_for_place(const Places& places) const;
   [[nodiscard]] Account* client_account(const AllocationSlot& slot, Account& account);
+  void limit_places(Places& places, const broker::Quota& quota);
+  /// Ends allocations whose places may be others' by now.
+  void cut_lapsed();
 
   // configure.cpp
   void apply(std::shared_ptr<const broker::Config> config);
@@ -240,11 +250,14 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<broker::LedgerBooks> ledger_books_;
   ExchangeMeter exchanges_;
   Tally tally_;
+  std::unique_ptr<broker::PlacesLink> places_link_;  ///< of a ledger in Redis
   std::unique_ptr<RecordWriter> records_;
   std::unique_ptr<MeterTable> table_;
   std::unique_ptr<AccountIndex> index_;
   std::unique_ptr<AccountBook> book_;
+  PlacesBook places_;
   std::unique_ptr<Settler> settler_;
+  std::unique_ptr<PlacesKeeper> keeper_;  ///< of places that relays share
   std::vector<EventSink*> sinks_;
   std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<Announcer> announcer_;
@@ -258,7 +271,7 @@ class Broker final : public Control, public BrokerDesk {
   GeoSource geo_;
   std::uint64_t told_shape_ = 0;  ///< standing_shape() of what was published last
   std::int64_t next_standing_ms_ = 0;
-  std::vector<AdmissionRequest> waiting_;  ///< for a ledger that does not answer
+  std::vector<AdmissionRequest> waiting_;  ///< for an answer of the ledger, or a place
   Drain drain_;
   std::uint64_t drain_version_ = 0;  ///< of the snapshot that told relay threads of it
   bool stop_told_ = false;           ///< the host has been asked to stop

@@ -26,7 +26,6 @@ void take_settings(Account& account, const broker::Quota& quota) {
   account.charged_directions.store(charged_directions(quota.charge));
   account.rate_octets_per_s.store(
       quota.rate ? std::max<std::uint64_t>(quota.rate->bits_per_s / 8, 1) : 0);
-  account.allocations_max.store(account.key.client.empty() ? quota.allocations_max.value_or(0) : 0);
 }
 
 }  // namespace
@@ -57,11 +56,16 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
   account->limit_highest_octets = limit;
   table_->account(account->slot).limit_octets = limit;
   take_settings(*account, quota);
+  if (client.empty()) {
+    account->places = &places_.of({csp, media});
+    limit_places(*account->places, quota);
+  }
   return account;
 }
 
 void Broker::apply_quota(Account& account, const broker::Quota& quota) {
   take_settings(account, quota);
+  if (account.places != nullptr) limit_places(*account.places, quota);
   if (account.stage.load() == Stage::closed) account.stage.store(Stage::last);
   const std::uint64_t limit = limit_of(quota, !account.key.client.empty());
   account.limit_highest_octets = std::max(account.limit_highest_octets, limit);
@@ -110,6 +114,7 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
         fresh.push_back(account);
     }
   settler_->exchange(fresh, Settler::Ask::nothing);
+  if (keeper_ != nullptr) keeper_->serve();
   if (records_ != nullptr)
     records_->set_rotation(config_->records.rotate_size.count, config_->records.keep);
   webhooks_->configure(config_);

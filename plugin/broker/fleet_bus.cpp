@@ -6,7 +6,7 @@ namespace plugin {
 
 FleetBus::FleetBus(redis::Client& client, const Host& host) : client_(client), host_(host) {
   client_.subscribe(
-      {channels::recall, channels::exhausted, channels::control},
+      {channels::recall, channels::recall_places, channels::exhausted, channels::control},
       [this](const std::string& channel, const std::string& payload) { take(channel, payload); },
       // What was missed while the connection was lost may have told of a revocation.
       [this] {
@@ -18,11 +18,18 @@ void FleetBus::take(const std::string& channel, const std::string& payload) {
   const auto refused = [&](const broker::Error& error) {
     host_.warning("a message on {} is dropped: {}", channel, error.message);
   };
-  if (channel == channels::recall || channel == channels::exhausted) {
+  const auto of_account = [&](const auto& handler) {
     if (const auto account = parse_account(payload))
-      (channel == channels::recall ? recall_ : exhausted_)(account.value());
+      handler(account.value());
     else
       refused(account.error());
+  };
+  if (channel == channels::recall) {
+    of_account(recall_);
+  } else if (channel == channels::recall_places) {
+    of_account(recall_places_);
+  } else if (channel == channels::exhausted) {
+    of_account(exhausted_);
   } else if (channel == channels::control) {
     if (const auto command = parse_fleet_command(payload))
       control_(command.value());

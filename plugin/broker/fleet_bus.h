@@ -22,6 +22,9 @@ class FleetBus {
   void on_recall(std::function<void(const broker::AccountKey&)> handler) {
     recall_ = std::move(handler);
   }
+  void on_recall_places(std::function<void(const broker::AccountKey&)> handler) {
+    recall_places_ = std::move(handler);
+  }
   void on_exhausted(std::function<void(const broker::AccountKey&)> handler) {
     exhausted_ = std::move(handler);
   }
@@ -37,6 +40,7 @@ class FleetBus {
   redis::Client& client_;
   const Host& host_;
   std::function<void(const broker::AccountKey&)> recall_ = [](const auto&) {};
+  std::function<void(const broker::AccountKey&)> recall_places_ = [](const auto&) {};
   std::function<void(const broker::AccountKey&)> exhausted_ = [](const auto&) {};
   std::function<void(const FleetCommand&)> control_ = [](const auto&) {};
 };

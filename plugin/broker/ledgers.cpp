@@ -7,6 +7,7 @@
 #include "ledger/local_ledger.h"
 #include "ledger/redis_books.h"
 #include "ledger/redis_ledger.h"
+#include "ledger/redis_places.h"
 #include "ledger/waiting_ledger.h"
 #include "sqlite/sqlite_books.h"
 #include "sqlite/sqlite_ledger.h"
@@ -61,16 +62,23 @@ broker::Status Broker::open_ledger() {
   redis_ = std::move(client).value();
   ledger_books_ = std::make_unique<RedisBooks>(*redis_);
   auto ledger = std::make_unique<RedisLedger>(*redis_, config, clock_);
+  auto places = std::make_unique<RedisPlaces>(*redis_, config);
   const auto tell_again = [this] {
     if (settler_ != nullptr) settler_->report_all();
+    if (keeper_ != nullptr) keeper_->report_all();
   };
   ledger->on_forgotten(tell_again);
+  places->on_forgotten(tell_again);
+  places_link_ = std::move(places);
   store_ = std::make_unique<WaitingLedger>(base_.get(), *ledger, wait_ms);
   redis_->on_server([tell_again, last = std::string()](const redis::Server& server) mutable {
     if (std::exchange(last, server.run_id) != server.run_id) tell_again();
   });
   bus_ = std::make_unique<FleetBus>(*redis_, host_);
   bus_->on_recall([this](const broker::AccountKey& account) { on_recall(account); });
+  bus_->on_recall_places([this](const broker::AccountKey& account) {
+    if (keeper_ != nullptr) keeper_->give_back({account.csp, account.media});
+  });
   bus_->on_exhausted([this](const broker::AccountKey& account) { on_exhausted(account); });
   registry_ = std::make_unique<Registry>(*redis_, host_, clock_);
   registry_->on_roster([this, ledger = ledger.get()](std::vector<broker::RelayStatus> relays) {

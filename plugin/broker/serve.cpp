@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t account_idle_ms = 10'000;
 constexpr std::int64_t client_account_idle_ms = 60'000;
-constexpr std::size_t waiting_max = 65'536;
 
 bool refuses(const Account* account) {
   return account != nullptr && refuses(account->stage.load(std::memory_order_acquire));
@@ -50,6 +49,7 @@ void Broker::on_tick() {
   }
   check_validity();
   cut_refusing();
+  cut_lapsed();
   look_at_drain();
   tell_standing();
 }
@@ -90,79 +90,6 @@ void Broker::probe_store() {
   Account* any = nullptr;
   book_->for_each([&](Account& account) { any = &account; });
   if (any != nullptr) settler_->exchange({any}, Settler::Ask::nothing);
-}
-
-Account* Broker::client_account(const AllocationSlot& slot, Account& account) {
-  const auto* quota = quota_of(account.key);
-  if (quota == nullptr || !quota->per_client) return nullptr;
-  return account_for(account.key.csp, account.key.media, *quota, client_name(slot));
-}
-
-void Broker::serve_admissions() {
-  while (const auto request = inbox_.pop()) waiting_.push_back(*request);
-  if (waiting_.empty()) return;
-  auto requests = std::exchange(waiting_, {});
-
-  std::vector<Account*> cold;
-  std::vector<Account*> clients(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto& request = requests[i];
-    if (Account* next = request.account->successor.load(); next != nullptr) {
-      request.account = next;
-      request.slot->account = next->slot;
-    }
-    if (request.client_account) clients[i] = client_account(*request.slot, *request.account);
-    for (Account* account : {request.account, clients[i]})
-      if (account != nullptr && !account->ready.load() && !refuses(account) &&
-          std::find(cold.begin(), cold.end(), account) == cold.end())
-        cold.push_back(account);
-  }
-  settler_->exchange(cold, Settler::Ask::at_least);
-  const auto undecided = [](const Account* account) {
-    return account != nullptr && !account->ready.load() && !refuses(account);
-  };
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto& request = requests[i];
-    const bool waits = !drain_.active() && (undecided(request.account) || undecided(clients[i]));
-    if (!waits || waiting_.size() >= waiting_max)
-      complete(request, clients[i]);
-    else if (clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000)
-      give_up_waiting(request);
-    else
-      waiting_.push_back(request);
-  }
-}
-
-/// The host has answered 500; the ledger may come back.
-void Broker::give_up_waiting(const AdmissionRequest& request) {
-  table_->put_back(*request.slot);
-  relay_side_->count_refusal(stun_server_error);
-}
-
-void Broker::complete(const AdmissionRequest& request, Account* client) {
-  turn_allocation_answer answer{};
-  answer.size = sizeof answer;
-  AllocationSlot& slot = *request.slot;
-  book_->note_active(*request.account);
-  if (client != nullptr) book_->note_active(*client);
-  const auto refuse = [&](std::uint16_t error_code) {
-    relay_side_->count_refusal(error_code);
-    answer.error_code = error_code;
-    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
-  };
-  if (drain_.active() || (request.client_account && client == nullptr)) {
-    table_->put_back(slot);
-    return refuse(stun_insufficient_capacity);
-  }
-  // It may have waited for the ledger while an operator revoked it.
-  if (revocations_->cover(request.account->key.csp, slot.who_hash, slot.issued_s)) {
-    table_->put_back(slot);
-    return refuse(stun_unauthorized);
-  }
-  if (!admit(*table_, slot, *request.account, client)) return refuse(stun_allocation_quota_reached);
-  lend(slot, answer);
-  if (host_.complete(request.request_id, TURN_VERDICT_ALLOW, answer) != TURN_SERVICE_OK)
-    give_up(*table_, *index_, slot);
 }
 
 void Broker::serve_credit() {

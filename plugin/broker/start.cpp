@@ -101,6 +101,7 @@ broker::Status Broker::end_incarnation() {
   if (registry_ != nullptr) registry_->leave(settler_->incarnation().relay_id);
   // What is answered meanwhile changes nothing any more.
   settler_->on_answer([] {});
+  keeper_.reset();
   return store_->end(settler_->incarnation(), settler_->last_reports());
 }
 
@@ -192,6 +193,10 @@ broker::Status Broker::make_table() {
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *link_, incarnation);
   settler_->on_answer([this] { on_answer(); });
   settler_->measure(exchanges_);
+  if (places_link_ != nullptr) {
+    keeper_ = std::make_unique<PlacesKeeper>(clock_, *table_, places_, *places_link_, incarnation);
+    keeper_->on_answer([this] { on_answer(); });
+  }
   if (redis_ != nullptr) {
     usage_teller_ = std::make_unique<UsageTeller>(
         config.relay.id, fmt::format("{:016x}", incarnation.id),

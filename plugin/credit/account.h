@@ -14,6 +14,7 @@
 
 #include "broker/account.h"
 #include "broker/config.h"
+#include "credit/places.h"
 
 namespace plugin {
 
@@ -56,6 +57,9 @@ struct Account {
 
   const broker::AccountKey key;
   const std::uint32_t slot;  ///< its AccountSlot's index
+  /// What its allocations take places of; nullptr: any number of them. Set once, before relay threads
+  /// know the account.
+  Places* places = nullptr;
 
   // Relay threads read and write.
   alignas(64) std::atomic<std::int64_t> pool{0};
@@ -70,7 +74,6 @@ struct Account {
   std::atomic<std::uint64_t> limit_octets{0};
   std::atomic<std::int64_t> low_water{0};  ///< ask for a refill when the pool falls below it
   std::atomic<std::uint64_t> rate_octets_per_s{0};  ///< per allocation; 0: no limit
-  std::atomic<std::uint32_t> allocations_max{0};    ///< 0: no limit
   std::atomic<std::uint32_t> charged_directions{3};
   std::atomic<Account*> successor{nullptr};  ///< set before Stage::over
 

@@ -3,6 +3,7 @@
 //
 //   turnbroker:recall   {"v":1,"csp","media","period_start_s","client"}: another relay lacks octets of
 //                       this account; give back what is not needed
+//   turnbroker:recall-places  alike, of allocation places; they are of all periods and clients
 //   turnbroker:exhausted  alike: nothing is left of this account; ask the ledger
 //   turnbroker:control  {"v":1,"do":"cut","allocation"?,"csp"?,"client"?}, {"v":1,"do":"revoked"} (the
 //                       ledger has new revocations), {"v":1,"do":"reload"}
@@ -27,6 +28,7 @@ inline constexpr std::size_t fleet_message_octets_max = 65'536;
 
 namespace channels {
 inline constexpr const char* recall = "turnbroker:recall";
+inline constexpr const char* recall_places = "turnbroker:recall-places";
 inline constexpr const char* exhausted = "turnbroker:exhausted";
 inline constexpr const char* control = "turnbroker:control";
 inline constexpr const char* usage = "turnbroker:usage";

@@ -46,6 +46,10 @@ std::size_t shard_of(const broker::AccountKey& account) {
   return static_cast<std::size_t>((hash ^ (hash >> 32)) % shards);
 }
 
+std::size_t shard_of(const broker::PlacesKey& key) {
+  return shard_of(broker::AccountKey{key.csp, key.media, 0, ""});
+}
+
 std::string witness(std::size_t shard) { return in_shard(shard, "store"); }
 
 std::string open_incarnations(std::size_t shard, const std::string& relay_id) {
@@ -66,6 +70,11 @@ std::string account(const broker::AccountKey& account) {
   return in_shard(shard_of(account),
                   fmt::format("account:{}:{}:{}:{}", account.csp, broker::to_string(account.media),
                               account.period_start_s, account.client));
+}
+
+std::string places(const broker::PlacesKey& key) {
+  return in_shard(shard_of(key),
+                  fmt::format("places:{}:{}", key.csp, broker::to_string(key.media)));
 }
 
 std::string revoked_since() { return in_shard(0, "revoked:since"); }

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "broker/account.h"
+#include "broker/places.h"
 #include "broker/ports/ledger_store.h"
 
 namespace plugin::ledger_keys {
@@ -19,6 +20,7 @@ namespace plugin::ledger_keys {
 inline constexpr std::size_t shards = 16;
 
 [[nodiscard]] std::size_t shard_of(const broker::AccountKey& account);
+[[nodiscard]] std::size_t shard_of(const broker::PlacesKey& key);
 
 /// What all keys of a shard begin with, and `rest`.
 [[nodiscard]] std::string in_shard(std::size_t shard, std::string_view rest);
@@ -28,6 +30,8 @@ inline constexpr std::size_t shards = 16;
 [[nodiscard]] std::string accounts_of(std::size_t shard, const broker::Incarnation& incarnation);
 [[nodiscard]] std::string all_accounts(std::size_t shard);
 [[nodiscard]] std::string account(const broker::AccountKey& account);
+/// In the shard of its CSP's and media type's accounts.
+[[nodiscard]] std::string places(const broker::PlacesKey& key);
 [[nodiscard]] std::string revoked_since();
 [[nodiscard]] std::string revoked_until();
 

@@ -7,7 +7,14 @@
 namespace plugin::ledger_scripts {
 
 const redis::Script& exchange() {
-  static const redis::Script script("exchange", std::string(web::content_exchange_lua));
+  static const redis::Script script(
+      "exchange", std::string(web::content_common_lua) + std::string(web::content_exchange_lua));
+  return script;
+}
+
+const redis::Script& places() {
+  static const redis::Script script(
+      "places", std::string(web::content_common_lua) + std::string(web::content_places_lua));
   return script;
 }
 

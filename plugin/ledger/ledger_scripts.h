@@ -7,6 +7,7 @@
 namespace plugin::ledger_scripts {
 
 [[nodiscard]] const redis::Script& exchange();
+[[nodiscard]] const redis::Script& places();
 [[nodiscard]] const redis::Script& usage();
 [[nodiscard]] const redis::Script& books();
 [[nodiscard]] const redis::Script& refund();

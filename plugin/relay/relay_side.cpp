@@ -131,29 +131,43 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
 
   const auto& quota = now.config->csps.find(holder.csp)->second.quotas.find(holder.media)->second;
   const bool per_client = quota.per_client.has_value() && slot->name_length != 0;
-  if (per_client || !account->ready.load(std::memory_order_acquire)) {
-    if (!inbox_.push(in.requester.relay_thread, {in.request_id, slot, account, per_client})) {
-      table_.put_back(*slot);
-      return reject(stun_insufficient_capacity);
-    }
-    inbox_.wake();
-    return TURN_VERDICT_PENDING;
-  }
-  if (!admit(table_, *slot, *account, nullptr)) return reject(stun_allocation_quota_reached);
-  lend(*slot, out);
-  return TURN_VERDICT_ALLOW;
+  return let_in(in, *slot, *account, per_client, out);
 }
 
-bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* client) {
+/// At once where this relay has all that it takes, or else when the broker has asked for it.
+turn_verdict RelaySide::let_in(const turn_allocation_request& in, AllocationSlot& slot,
+                               Account& account, bool per_client, turn_allocation_answer& out) {
+  const auto reject = [&](std::uint16_t code) {
+    table_.put_back(slot);
+    count_refusal(code);
+    out.error_code = code;
+    return TURN_VERDICT_REJECT;
+  };
+  if (!per_client && account.ready.load(std::memory_order_acquire)) {
+    switch (admit(slot, account, nullptr)) {
+      case Admission::admitted_wake_broker: inbox_.wake(); [[fallthrough]];
+      case Admission::admitted: lend(slot, out); return TURN_VERDICT_ALLOW;
+      case Admission::refused: return reject(stun_allocation_quota_reached);
+      case Admission::no_place: break;
+    }
+    if (!account.places->may_get_more()) return reject(stun_allocation_quota_reached);
+  }
+  if (!inbox_.push(in.requester.relay_thread, {in.request_id, &slot, &account, per_client}))
+    return reject(stun_insufficient_capacity);
+  inbox_.wake();
+  return TURN_VERDICT_PENDING;
+}
+
+Admission admit(AllocationSlot& slot, Account& account, Account* client) {
   const auto refused = [](const Account& a) {
     return refuses(a.stage.load(std::memory_order_acquire));
   };
-  const auto limit = account.allocations_max.load(std::memory_order_relaxed);
-  const auto live = account.live.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (refused(account) || (client != nullptr && refused(*client)) || (limit != 0 && live > limit)) {
+  account.live.fetch_add(1, std::memory_order_relaxed);
+  const bool no = refused(account) || (client != nullptr && refused(*client));
+  const auto place = no || account.places == nullptr ? Places::Taken::yes : account.places->take();
+  if (no || place == Places::Taken::no) {
     account.live.fetch_sub(1, std::memory_order_relaxed);
-    table.put_back(slot);
-    return false;
+    return no ? Admission::refused : Admission::no_place;
   }
   if (client != nullptr) {
     client->live.fetch_add(1, std::memory_order_relaxed);
@@ -161,7 +175,8 @@ bool admit(MeterTable& table, AllocationSlot& slot, Account& account, Account* c
   }
   slot.meter.charged_directions = account.charged_directions.load(std::memory_order_relaxed);
   slot.state.store(SlotState::live, std::memory_order_release);
-  return true;
+  return place == Places::Taken::yes_and_low ? Admission::admitted_wake_broker
+                                             : Admission::admitted;
 }
 
 void lend(AllocationSlot& slot, turn_allocation_answer& out) {
@@ -182,18 +197,21 @@ void RelaySide::allocation_closed(const turn_allocation_closed& in) {
   AllocationSlot& slot = MeterTable::slot_of(*in.allocation.meter);
   slot.end_ms.store(clock_.unix_ms(), std::memory_order_relaxed);
   slot.close_reason = static_cast<std::uint8_t>(in.reason);
-  give_up(table_, accounts_, slot);
+  if (give_up(table_, accounts_, slot)) inbox_.wake();
 }
 
-void give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot) {
+bool give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot) {
   Account* const owners[] = {accounts.at(slot.client_account), accounts.at(slot.account)};
   const std::int64_t credit = take_credit_back(slot.meter);
+  // An allocation that goes on in another period keeps its place.
+  Places* const places = slot.continued != 0 || owners[1] == nullptr ? nullptr : owners[1]->places;
   for (Account* owner : owners)
     if (owner != nullptr) put_back(*owner, credit);
   table.close(slot);
   // Last: an account without live allocations may be freed once the closed ones are folded.
   for (Account* owner : owners)
     if (owner != nullptr) owner->live.fetch_sub(1, std::memory_order_release);
+  return places != nullptr && places->give_back();
 }
 
 turn_credit_verdict RelaySide::credit_wanted(const turn_credit_request& in,
@@ -262,7 +280,7 @@ AllocationSlot* RelaySide::move_to_successor(AllocationSlot& slot, Account& acco
 
   slot.end_ms.store(clock_.unix_ms(), std::memory_order_relaxed);
   slot.continued = 1;
-  give_up(table_, accounts_, slot);
+  [[maybe_unused]] const bool no_place = give_up(table_, accounts_, slot);
   return later;
 }
 

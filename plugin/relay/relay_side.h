@@ -44,6 +44,8 @@ class RelaySide {
   [[nodiscard]] const RefusalCounts& refusals() const { return refusals_; }
 
  private:
+  [[nodiscard]] turn_verdict let_in(const turn_allocation_request& in, AllocationSlot& slot,
+                                    Account& account, bool per_client, turn_allocation_answer& out);
   [[nodiscard]] AllocationSlot* move_to_successor(AllocationSlot& slot, Account& account,
                                                   Account* client);
   const Host& host_;
@@ -55,14 +57,16 @@ class RelaySide {
   RefusalCounts refusals_;
 };
 
-/// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486). On false the
-/// slot has been given back.
-[[nodiscard]] bool admit(MeterTable& table, AllocationSlot& slot, Account& account,
-                         Account* client);
+/// Whether an allocation may be; no_place may become better, where relays share places.
+enum class Admission : std::uint8_t { admitted, admitted_wake_broker, refused, no_place };
 
-/// [relay or broker] Ends a live slot: its credit goes back, its octets will be settled by the
-/// broker. Nothing may touch the slot afterwards.
-void give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot);
+/// [relay or broker] Makes a filled-in slot live on its accounts, or says no (486) and leaves it as
+/// it was.
+[[nodiscard]] Admission admit(AllocationSlot& slot, Account& account, Account* client);
+
+/// [relay or broker] Ends a live slot: its credit and its place go back, its octets will be settled
+/// by the broker. Nothing may touch the slot afterwards. True: the broker is to pass the place on.
+bool give_up(MeterTable& table, AccountIndex& accounts, AllocationSlot& slot);
 
 /// What ALLOW answers for a live slot.
 void lend(AllocationSlot& slot, turn_allocation_answer& out);

@@ -336,6 +336,27 @@ TEST_CASE("a quota's allocations at once are bounded") {
   relay.close(c, TURN_CLOSE_RELEASED);
 }
 
+TEST_CASE("allocations that go on into another period count there before their next packet") {
+  constexpr std::int64_t day_s = 86'400;
+  constexpr std::int64_t evening_s = 20'000 * day_s - 60;
+  RunningBroker running(acme("1 MB", "allocations = 2", "day"), evening_s);
+  FakeRelay relay(running.broker(), running.host, 0);
+  FakeAllocation a = allocated(relay, of_acme("alice"));
+  FakeAllocation b = allocated(relay, of_acme("alice"));
+  FakeAllocation c;
+  running.clock.set_unix_s(evening_s + 120);
+  REQUIRE(eventually([&] { return running.host.log_text().find("is over") != std::string::npos; }));
+  CHECK(allocate(relay, of_acme("alice"), c) == 486);
+  // One moves with its packet, and keeps its place; one ends in the old period.
+  CHECK(eventually([&] { return relay.relay(a, TURN_CLIENT_TO_PEER, 100); }));
+  CHECK(allocate(relay, of_acme("alice"), c) == 486);
+  relay.close(b, TURN_CLOSE_RELEASED);
+  REQUIRE(allocate(relay, of_acme("alice"), c) == 0);
+  CHECK(allocate(relay, of_acme("alice"), b) == 486);
+  relay.close(a, TURN_CLOSE_RELEASED);
+  relay.close(c, TURN_CLOSE_RELEASED);
+}
+
 TEST_CASE("a rate bounds what one allocation relays in a time, without ending it") {
   RunningBroker running(acme("100 MB", "rate = \"8 Mbit/s\""));
   FakeRelay relay(running.broker(), running.host, 0);

@@ -9,7 +9,8 @@ Fleet::Fleet(const Scenario& scenario)
       world_(scenario.seed),
       truth_(world_),
       store_(world_, truth_, scenario.fault),
-      limits_(Process::quotas, scenario.limit_octets) {
+      limits_{std::vector(Process::quotas, scenario.limit_octets),
+              std::vector(Process::quotas, scenario.allocations)} {
   const Place place{world_,
                     store_,
                     truth_,
@@ -23,7 +24,11 @@ Fleet::Fleet(const Scenario& scenario)
                     },
                     [this](const broker::AccountKey& key) {
                       publish([key](Process& process) { process.hear_exhausted(key); });
-                    }};
+                    },
+                    [this](const broker::PlacesKey& key) {
+                      publish([key](Process& process) { process.give_places_back(key); });
+                    },
+                    [this](std::size_t quota) { return highest_allocations(quota); }};
   for (std::size_t i = 0; i < scenario.relays; ++i) {
     relays_.push_back(
         std::make_unique<Relay>(place, "relay-" + std::to_string(i), directory_.path().string()));
@@ -31,6 +36,13 @@ Fleet::Fleet(const Scenario& scenario)
   }
   begin_snapshots();
   for (const auto& relay : relays_) start(*relay);
+}
+
+std::uint32_t Fleet::highest_allocations(std::size_t quota) const {
+  std::uint32_t highest = 0;
+  for (const auto& relay : relays_)
+    if (relay->runs()) highest = std::max(highest, relay->process().allocations(quota));
+  return highest;
 }
 
 void Fleet::compare_limits() {
@@ -76,12 +88,18 @@ void Fleet::publish(const std::function<void(Process&)>& message) {
 void Fleet::change_limits() {
   const std::size_t quota = world_.below(Process::quotas);
   const std::uint64_t limit = scenario_.limit_octets * (world_.below(16) + 1) / 8;
-  limits_[quota] = limit;
-  world_.note("the limit of quota {} becomes {}", quota, limit);
+  limits_.octets[quota] = limit;
+  if (scenario_.allocations != 0)
+    limits_.allocations[quota] =
+        static_cast<std::uint32_t>(world_.below(2 * scenario_.allocations) + 1);
+  world_.note("the limits of quota {} become {}, {} allocations", quota, limit,
+              limits_.allocations[quota]);
   for (const auto& relay : relays_)
     world_.in(world_.between(0, 4'000), [this, &relay = *relay, quota] {
-      if (!relay.runs() || relay.process().limit(quota) == limits_[quota]) return;
-      relay.process().set_limit(quota, limits_[quota]);
+      if (!relay.runs() || (relay.process().limit(quota) == limits_.octets[quota] &&
+                            relay.process().allocations(quota) == limits_.allocations[quota]))
+        return;
+      relay.process().set_limit(quota, limits_);
       compare_limits();
       relay.process().apply_limit(quota);
     });
@@ -164,6 +182,8 @@ void Fleet::heal() {
     }
   truth_.check_settled([&](const auto& who, const auto& key) { return store_.share_of(who, key); },
                        store_.usage());
+  if (const auto held = store_.held_places(); held != 0)
+    throw Violation(fmt::format("{} places are still held", held));
 }
 
 void Fleet::run() {

@@ -25,10 +25,12 @@ class Fleet {
   /// The most that was forgotten of any account.
   [[nodiscard]] std::uint64_t forgotten() const;
   [[nodiscard]] std::uint64_t exhausted_accounts() const;
+  [[nodiscard]] std::uint64_t last_places() const { return truth_.last_places(); }
   [[nodiscard]] std::string trace() const { return world_.trace(); }
 
  private:
   [[nodiscard]] std::uint64_t highest(std::size_t quota) const { return highest_[quota]; }
+  [[nodiscard]] std::uint32_t highest_allocations(std::size_t quota) const;
   /// After anything that changes which limits running relays have.
   void compare_limits();
   void step();
@@ -50,7 +52,7 @@ class Fleet {
   Store store_;
   turntest::TempDir directory_;
   std::vector<std::unique_ptr<Relay>> relays_;
-  std::vector<std::uint64_t> limits_;  ///< by quota: what the configuration says by now
+  Limits limits_;  ///< what the configuration says by now
   std::array<std::uint64_t, Process::quotas> highest_{};
   bool healing_ = false;
 };

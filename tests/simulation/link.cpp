@@ -10,6 +10,9 @@ using broker::Error;
 using broker::Grant;
 using broker::Incarnation;
 using broker::Nothing;
+using broker::PlacesAnswer;
+using broker::PlacesLink;
+using broker::PlacesReport;
 using broker::UsageReport;
 
 namespace {
@@ -18,12 +21,15 @@ const Error not_asked{"not asked through the link"};
 
 }  // namespace
 
-/// One exchange, which is a call to each shard.
+/// One exchange, of usage or of places, which is a call to each shard.
 struct Link::Job {
   Incarnation who;
   std::vector<UsageReport> reports;
-  Done<std::vector<Grant>> done;
+  LedgerLink::Done<std::vector<Grant>> done;
   std::vector<Grant> grants;
+  std::vector<PlacesReport> places;
+  PlacesLink::Done places_done;
+  std::vector<PlacesAnswer> answers;
   std::optional<Error> error;
   std::size_t open = 0;
   std::uint64_t told = 0;  ///< World::moment()
@@ -42,20 +48,38 @@ Link::Link(World& world, Store& store, const plugin::Clock& clock, Handlers hand
       last_contact_ms_(clock.steady_ms()) {}
 
 std::int64_t Link::valid_until_ms() const {
-  if (fault_ == Fault::validity_never_ends) return INT64_MAX;
+  if (fault_ == Fault::validity_never_ends || fault_ == Fault::places_never_lapse) return INT64_MAX;
   return last_contact_ms_ + validity_ms;
 }
 
 void Link::exchange(const Incarnation& who, std::vector<UsageReport> reports,
-                    Done<std::vector<Grant>> done) {
+                    LedgerLink::Done<std::vector<Grant>> done) {
   std::array<std::vector<std::size_t>, Store::shards> by_shard;
   for (std::size_t i = 0; i < reports.size(); ++i)
-    by_shard[Store::shard_of(reports[i].account)].push_back(i);
+    by_shard[Store::shard_of(reports[i].account.media)].push_back(i);
   auto job = std::make_shared<Job>();
   job->who = who;
   job->grants.resize(reports.size());
   job->reports = std::move(reports);
   job->done = std::move(done);
+  begin(job, std::move(by_shard));
+}
+
+void Link::exchange_places(const Incarnation& who, std::vector<PlacesReport> reports,
+                           PlacesLink::Done done) {
+  std::array<std::vector<std::size_t>, Store::shards> by_shard;
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    by_shard[Store::shard_of(reports[i].key.media)].push_back(i);
+  auto job = std::make_shared<Job>();
+  job->who = who;
+  job->answers.resize(reports.size());
+  job->places = std::move(reports);
+  job->places_done = std::move(done);
+  begin(job, std::move(by_shard));
+}
+
+void Link::begin(const std::shared_ptr<Job>& job,
+                 std::array<std::vector<std::size_t>, Store::shards> by_shard) {
   job->told = world_.moment();
   for (const auto& at : by_shard) job->open += at.empty() ? 0 : 1;
   for (std::size_t shard = 0; shard < by_shard.size(); ++shard) {
@@ -93,8 +117,13 @@ std::function<void()> Link::arrival(const CallPointer& call, std::uint64_t conne
 }
 
 broker::Result<Store::Answer> Link::deliver(Store& store, const Call& call) {
-  if (call.looks) return Store::Answer{{}, store.witness(call.shard)};
+  if (call.looks) return Store::Answer{{}, {}, store.witness(call.shard)};
   if (call.job == nullptr) return Store::Answer{};
+  if (call.job->places_done != nullptr) {
+    std::vector<PlacesReport> reports;
+    for (const std::size_t i : call.at) reports.push_back(call.job->places[i]);
+    return store.exchange_places(call.shard, call.job->who, std::move(reports));
+  }
   std::vector<UsageReport> reports;
   for (const std::size_t i : call.at) reports.push_back(call.job->reports[i]);
   return store.exchange(call.shard, call.job->who, std::move(reports));
@@ -139,11 +168,18 @@ void Link::take(const CallPointer& call, const broker::Result<Store::Answer>& re
   if (!result) {
     job->error = result.error();
   } else {
-    for (std::size_t i = 0; i < call->at.size(); ++i)
-      job->grants[call->at[i]] = result.value().grants[i];
+    const Store::Answer& answer = result.value();
+    for (std::size_t i = 0; i < answer.grants.size(); ++i)
+      job->grants[call->at[i]] = answer.grants[i];
+    for (std::size_t i = 0; i < answer.places.size(); ++i)
+      job->answers[call->at[i]] = answer.places[i];
     see_epoch(call->shard, result.value().epoch);
   }
   if (--job->open != 0) return;
+  if (job->places_done != nullptr) {
+    if (job->error) return job->places_done(*job->error);
+    return job->places_done(std::move(job->answers));
+  }
   if (job->error) return job->done(*job->error);
   if (fault_ == Fault::grants_taken_twice)
     for (std::size_t i = 0; i < job->grants.size(); ++i)
@@ -223,21 +259,21 @@ void Link::tick() {
   }
 }
 
-void Link::end(const Incarnation&, std::vector<UsageReport>, Done<Nothing> done) {
+void Link::end(const Incarnation&, std::vector<UsageReport>, LedgerLink::Done<Nothing> done) {
   done(not_asked);
 }
-void Link::open_incarnations(const std::string&, Done<std::vector<Incarnation>> done) {
+void Link::open_incarnations(const std::string&, LedgerLink::Done<std::vector<Incarnation>> done) {
   done(not_asked);
 }
-void Link::usage(broker::UnixSeconds, Done<std::vector<broker::AccountUsage>> done) {
+void Link::usage(broker::UnixSeconds, LedgerLink::Done<std::vector<broker::AccountUsage>> done) {
   done(not_asked);
 }
 void Link::revoke(const std::string&, broker::UnixSeconds, broker::UnixSeconds,
-                  Done<Nothing> done) {
+                  LedgerLink::Done<Nothing> done) {
   done(not_asked);
 }
 void Link::revocations(broker::UnixSeconds,
-                       Done<std::vector<broker::LedgerStore::Revocation>> done) {
+                       LedgerLink::Done<std::vector<broker::LedgerStore::Revocation>> done) {
   done(not_asked);
 }
 

@@ -20,16 +20,18 @@
 #include <vector>
 
 #include "broker/ports/ledger_link.h"
+#include "broker/ports/places_link.h"
 #include "simulation/store.h"
 
 namespace simulation {
 
-class Link final : public broker::LedgerLink {
+class Link final : public broker::LedgerLink, public broker::PlacesLink {
  public:
   struct Handlers {
     std::function<void()> tell_again;
     std::function<void(const broker::AccountKey&)> recall;
     std::function<void(const broker::AccountKey&)> tell_exhausted;
+    std::function<void(const broker::PlacesKey&)> recall_places;
     /// These were told at World::moment() `told` and have been answered.
     std::function<void(const std::vector<broker::UsageReport>&, std::uint64_t told)> answered;
   };
@@ -43,7 +45,7 @@ class Link final : public broker::LedgerLink {
   void lose_connection();
 
   void exchange(const broker::Incarnation& who, std::vector<broker::UsageReport> reports,
-                Done<std::vector<broker::Grant>> done) override;
+                LedgerLink::Done<std::vector<broker::Grant>> done) override;
   [[nodiscard]] bool is_shared() const override { return true; }
   [[nodiscard]] std::int64_t valid_until_ms() const override;
   [[nodiscard]] std::int64_t report_interval_ms() const override {
@@ -55,15 +57,22 @@ class Link final : public broker::LedgerLink {
     handlers_.tell_exhausted(account);
   }
 
+  void exchange_places(const broker::Incarnation& who, std::vector<broker::PlacesReport> reports,
+                       broker::PlacesLink::Done done) override;
+  void recall_places(const broker::PlacesKey& key) override { handlers_.recall_places(key); }
+  [[nodiscard]] std::int64_t places_validity_ms() const override { return validity_ms; }
+
   // The relay asks these of the store while it starts and stops, at once (start_store.h).
   void end(const broker::Incarnation&, std::vector<broker::UsageReport>,
-           Done<broker::Nothing> done) override;
-  void open_incarnations(const std::string&, Done<std::vector<broker::Incarnation>> done) override;
-  void usage(broker::UnixSeconds, Done<std::vector<broker::AccountUsage>> done) override;
+           LedgerLink::Done<broker::Nothing> done) override;
+  void open_incarnations(const std::string&,
+                         LedgerLink::Done<std::vector<broker::Incarnation>> done) override;
+  void usage(broker::UnixSeconds,
+             LedgerLink::Done<std::vector<broker::AccountUsage>> done) override;
   void revoke(const std::string&, broker::UnixSeconds, broker::UnixSeconds,
-              Done<broker::Nothing> done) override;
+              LedgerLink::Done<broker::Nothing> done) override;
   void revocations(broker::UnixSeconds,
-                   Done<std::vector<broker::LedgerStore::Revocation>> done) override;
+                   LedgerLink::Done<std::vector<broker::LedgerStore::Revocation>> done) override;
 
  private:
   struct Job;
@@ -78,6 +87,8 @@ class Link final : public broker::LedgerLink {
   };
   using CallPointer = std::shared_ptr<Call>;
 
+  void begin(const std::shared_ptr<Job>& job,
+             std::array<std::vector<std::size_t>, Store::shards> by_shard);
   void send(const CallPointer& call);
   [[nodiscard]] std::function<void()> arrival(const CallPointer& call, std::uint64_t connection,
                                               std::uint64_t run, bool copy);

@@ -42,6 +42,25 @@ Scenario silent_holders(std::uint64_t seed) {
   return scenario;
 }
 
+/// Relays that want more allocations than there may be, are cut off or silent often, and a store that
+/// is emptied at times.
+Scenario scarce_places(std::uint64_t seed) {
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.relays = 3;
+  scenario.limit_octets = 1'000'000'000'000;
+  scenario.period_s = 1'000'000'000;
+  scenario.allocations = 4;
+  scenario.trouble.partition = 2'000;
+  scenario.trouble.quiet = 1'000;
+  scenario.trouble.flush = 12'000;
+  return scenario;
+}
+
+bool is_too_many(const std::string& what) {
+  return what.find("allocations at once") != std::string::npos;
+}
+
 /// A few relays that are often cut off while they hold grants, and a store that is often emptied.
 Scenario cut_off_holders(std::uint64_t seed) {
   Scenario scenario = silent_holders(seed);
@@ -93,6 +112,19 @@ TEST_CASE("a relay that goes on without contact is found") {
 TEST_CASE("relays that do not notice that the store was emptied are found") {
   CHECK(is_over_limit(found(Fault::nobody_looks, silent_holders)));
   CHECK(found(Fault::none, silent_holders) == "");
+}
+
+TEST_CASE("allocations that go on in places which are others' by now are found") {
+  CHECK(is_too_many(found(Fault::places_never_lapse, scarce_places)));
+  CHECK(found(Fault::none, scarce_places) == "");
+}
+
+TEST_CASE("a store that takes places from relays that live is found") {
+  CHECK(is_too_many(found(Fault::places_of_the_living, scarce_places)));
+}
+
+TEST_CASE("a store that grants places while it learns is found") {
+  CHECK(is_too_many(found(Fault::places_while_learning, scarce_places)));
 }
 
 TEST_CASE("why the store's clock must not leap ahead while it learns") {

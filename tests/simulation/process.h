@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/account_book.h"
+#include "broker/places_keeper.h"
 #include "broker/settler.h"
 #include "relay/relay_side.h"
 #include "simulation/link.h"
@@ -29,10 +30,19 @@ struct Place {
   /// Told to the other relays, perhaps.
   std::function<void(const broker::AccountKey&)> recall;
   std::function<void(const broker::AccountKey&)> tell_exhausted;
+  std::function<void(const broker::PlacesKey&)> recall_places;
+  /// Of the relays that run; 0: there is none.
+  std::function<std::uint32_t(std::size_t quota)> highest_allocations;
 
   [[nodiscard]] Truth::ShareOf share_of() const {
     return [this](const auto& who, const auto& key) { return store.share_of(who, key); };
   }
+};
+
+/// What a relay is configured with, by quota.
+struct Limits {
+  std::vector<std::uint64_t> octets;
+  std::vector<std::uint32_t> allocations;  ///< 0: any number
 };
 
 class Process {
@@ -46,7 +56,7 @@ class Process {
   }
 
   Process(const Place& place, plugin::MeterTable table, const plugin::Clock& clock,
-          const broker::Incarnation& who, std::vector<std::uint64_t> limits);
+          const broker::Incarnation& who, Limits limits);
 
   // The relay threads.
   void relay_traffic();
@@ -58,15 +68,22 @@ class Process {
   void tick();
   void wake();
   /// What its configuration says; apply_limit() is when the broker acts on it.
-  void set_limit(std::size_t quota, std::uint64_t limit) { limits_[quota] = limit; }
+  void set_limit(std::size_t quota, const Limits& limits) {
+    limits_.octets[quota] = limits.octets[quota];
+    limits_.allocations[quota] = limits.allocations[quota];
+  }
   void apply_limit(std::size_t quota);
   void give_back(const broker::AccountKey& key);
+  void give_places_back(const broker::PlacesKey& key);
   void hear_exhausted(const broker::AccountKey& key);
   [[nodiscard]] std::vector<broker::UsageReport> last_reports();
 
   [[nodiscard]] Link& link() { return link_; }
   [[nodiscard]] Life& life() { return life_; }
-  [[nodiscard]] std::uint64_t limit(std::size_t quota) const { return limits_[quota]; }
+  [[nodiscard]] std::uint64_t limit(std::size_t quota) const { return limits_.octets[quota]; }
+  [[nodiscard]] std::uint32_t allocations(std::size_t quota) const {
+    return limits_.allocations[quota];
+  }
 
  private:
   struct Allocation {
@@ -77,16 +94,27 @@ class Process {
     bool cancelled = false;
   };
 
+  /// An allocation that waits for a place.
+  struct Waiting {
+    std::size_t quota = 0;
+    std::string client;
+    std::int64_t since_ms = 0;
+  };
+
   bool relay_packet(Allocation& allocation, turn_direction direction, std::uint64_t octets,
                     bool stream);
   bool charge(Allocation& allocation, turn_direction direction, std::uint64_t octets,
               std::uint64_t useful);
   void sent(const Allocation& allocation, std::uint64_t octets);
+  [[nodiscard]] bool open(const Waiting& wanted);
   void close(std::size_t at);
   void close_cancelled();
 
   plugin::Account* account_for(std::size_t quota, const std::string& client);
   void serve_credit();
+  void serve_admissions();
+  void cut_lapsed();
+  void cut(const std::function<bool(const plugin::AllocationSlot&)>& chosen);
   void cut_refusing();
   void roll_periods();
   void every_second();
@@ -98,7 +126,7 @@ class Process {
   const plugin::Clock& clock_;
   plugin::Host host_;
   plugin::MeterTable table_;
-  std::vector<std::uint64_t> limits_;
+  Limits limits_;
   plugin::AccountIndex index_;
   plugin::AccountBook book_;
   plugin::SnapshotStore snapshots_;
@@ -106,9 +134,12 @@ class Process {
   Life& life_;
   Link link_;
   plugin::Settler settler_;
+  plugin::PlacesBook places_;
+  plugin::PlacesKeeper keeper_;
   plugin::RelaySide side_;
   std::vector<AccountTruth*> truths_;  ///< by account slot
   std::vector<Allocation> allocations_;
+  std::vector<Waiting> waiting_;
   std::uint64_t ids_ = 0;
   std::int64_t next_second_ms_ = 0;
 };

@@ -51,7 +51,7 @@ void note_caller(World& world, const Life& life) {
 }  // namespace
 
 Process::Process(const Place& place, plugin::MeterTable table, const plugin::Clock& clock,
-                 const broker::Incarnation& who, std::vector<std::uint64_t> limits)
+                 const broker::Incarnation& who, Limits limits)
     : place_(place),
       clock_(clock),
       host_(&host_table),
@@ -61,7 +61,11 @@ Process::Process(const Place& place, plugin::MeterTable table, const plugin::Clo
       book_(table_, index_),
       life_(place_.truth.begin_life(who)),
       link_(place_.world, place_.store, clock,
-            {[this] { settler_.report_all(); }, place_.recall, place_.tell_exhausted,
+            {[this] {
+               settler_.report_all();
+               keeper_.report_all();
+             },
+             place_.recall, place_.tell_exhausted, place_.recall_places,
              [this](const auto& reports, std::uint64_t told) {
                for (const auto& report : reports)
                  if (const Account* account = book_.find(report.account); account != nullptr)
@@ -69,9 +73,14 @@ Process::Process(const Place& place, plugin::MeterTable table, const plugin::Clo
              }},
             place_.fault),
       settler_(host_, clock, table_, book_, link_, who),
+      keeper_(clock, table_, places_, link_, who),
       side_(host_, table_, index_, snapshots_, inbox_, clock),
       truths_(table_.header().accounts_max) {
-  settler_.on_answer([this] { serve_credit(); });
+  settler_.on_answer([this] {
+    serve_admissions();
+    serve_credit();
+  });
+  keeper_.on_answer([this] { serve_admissions(); });
 }
 
 bool Process::refuses(const Account* account) const {
@@ -84,13 +93,17 @@ Account* Process::account_for(std::size_t quota, const std::string& client) {
   const broker::AccountKey key{"acme", media[quota], start_s, client};
   if (Account* known = book_.find(key); known != nullptr) {
     if (known->stage.load() == Stage::over)
-      settler_.correct_limit(*known, limit_of(key, limits_[quota]));
+      settler_.correct_limit(*known, limit_of(key, limits_.octets[quota]));
     return known;
   }
   Account* account = book_.add(key, broker::PeriodKind::day, {start_s, start_s + place_.period_s});
   if (account == nullptr) return nullptr;
-  account->limit_octets.store(limit_of(key, limits_[quota]));
+  account->limit_octets.store(limit_of(key, limits_.octets[quota]));
   account->charged_directions.store(quota == 1 ? 1 : 3);
+  if (client.empty()) {
+    account->places = &places_.of({key.csp, key.media});
+    keeper_.set_limit(*account->places, limits_.allocations[quota]);
+  }
   truths_[account->slot] = &place_.truth.account(key, quota);
   place_.truth.taken_up(life_, *truths_[account->slot]);
   return account;
@@ -101,6 +114,7 @@ void Process::tick() {
   link_.tick();
   close_cancelled();
   roll_periods();
+  serve_admissions();
   serve_credit();
   fold_closed();
   if (clock_.steady_ms() >= next_second_ms_) {
@@ -110,10 +124,12 @@ void Process::tick() {
   if (clock_.steady_ms() >= link_.valid_until_ms()) place_.truth.out_of_contact(life_);
   if (settler_.check_validity({})) cut_refusing();
   cut_refusing();
+  cut_lapsed();
 }
 
 void Process::wake() {
   note_caller(place_.world, life_);
+  serve_admissions();
   serve_credit();
 }
 
@@ -148,12 +164,24 @@ void Process::serve_credit() {
 }
 
 void Process::cut_refusing() {
-  called.cancelled.clear();
-  plugin::cut(host_, table_, TURN_CLOSE_QUOTA_EXHAUSTED, [&](const plugin::AllocationSlot& slot) {
+  cut([&](const plugin::AllocationSlot& slot) {
     const Account* account = index_.at(slot.account);
     const Account* client = index_.at(slot.client_account);
     return (account != nullptr && refuses(account)) || (client != nullptr && refuses(client));
   });
+}
+
+void Process::cut_lapsed() {
+  if (place_.fault == Fault::places_never_lapse || !keeper_.check_validity()) return;
+  cut([&](const plugin::AllocationSlot& slot) {
+    const Account* account = index_.at(slot.account);
+    return account != nullptr && account->places->lapsed;
+  });
+}
+
+void Process::cut(const std::function<bool(const plugin::AllocationSlot&)>& chosen) {
+  called.cancelled.clear();
+  plugin::cut(host_, table_, TURN_CLOSE_QUOTA_EXHAUSTED, chosen);
   for (const std::uint64_t id : called.cancelled)
     for (Allocation& allocation : allocations_)
       if (allocation.id == id) allocation.cancelled = true;
@@ -231,9 +259,10 @@ void Process::release_idle() {
 
 void Process::apply_limit(std::size_t quota) {
   note_caller(place_.world, life_);
+  keeper_.set_limit(places_.of({"acme", media[quota]}), limits_.allocations[quota]);
   book_.for_each([&](Account& account) {
     if (account.stage.load() == Stage::over || truths_[account.slot]->quota != quota) return;
-    const std::uint64_t own = limit_of(account.key, limits_[quota]);
+    const std::uint64_t own = limit_of(account.key, limits_.octets[quota]);
     if (own != account.limit_octets.load())
       settler_.change_limit(account, own);
     else if (account.stage.load() == Stage::last && account.refused_octets.load() == 0)
@@ -245,6 +274,11 @@ void Process::apply_limit(std::size_t quota) {
 void Process::give_back(const broker::AccountKey& key) {
   note_caller(place_.world, life_);
   if (Account* account = book_.find(key); account != nullptr) settler_.give_back(*account);
+}
+
+void Process::give_places_back(const broker::PlacesKey& key) {
+  note_caller(place_.world, life_);
+  keeper_.give_back(key);
 }
 
 void Process::hear_exhausted(const broker::AccountKey& key) {
@@ -259,6 +293,7 @@ std::vector<broker::UsageReport> Process::last_reports() {
   note_caller(place_.world, life_);
   fold_closed();
   settler_.on_answer([] {});
+  keeper_.on_answer([] {});
   return settler_.last_reports();
 }
 

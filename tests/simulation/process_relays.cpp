@@ -1,5 +1,6 @@
 // What the relay threads of a simulated process do (process.h).
 #include <algorithm>
+#include <utility>
 
 #include "meter/meter_access.h"
 #include "simulation/process.h"
@@ -82,24 +83,54 @@ void Process::relay_traffic() {
 }
 
 void Process::open_allocation() {
-  if (allocations_.size() >= allocations_max) return;
+  if (allocations_.size() + waiting_.size() >= allocations_max) return;
   World& world = place_.world;
   const std::size_t quota = world.below(quotas);
-  plugin::Account* account = account_for(quota, "");
+  const std::string client =
+      quota == 0 ? std::string(1, static_cast<char>('a' + world.below(clients))) : "";
+  if (!open({quota, client, 0})) waiting_.push_back({quota, client, clock_.steady_ms()});
+}
+
+/// False: it waits for a place.
+bool Process::open(const Waiting& wanted) {
+  plugin::Account* account = account_for(wanted.quota, "");
   plugin::Account* client = nullptr;
-  if (quota == 0)
-    client = account_for(quota, std::string(1, static_cast<char>('a' + world.below(clients))));
-  if (account == nullptr || (quota == 0 && client == nullptr)) return;
+  if (wanted.quota == 0) client = account_for(wanted.quota, wanted.client);
+  if (account == nullptr || (wanted.quota == 0 && client == nullptr)) return true;
   std::vector<plugin::Account*> cold;
   for (plugin::Account* owner : {account, client})
     if (owner != nullptr && !owner->ready.load() && !refuses(owner)) cold.push_back(owner);
-  if (!cold.empty()) return settler_.exchange(cold, plugin::Settler::Ask::at_least);
+  if (!cold.empty()) {
+    settler_.exchange(cold, plugin::Settler::Ask::at_least);
+    return true;
+  }
   plugin::AllocationSlot* slot = table_.take_allocation();
-  if (slot == nullptr) return;
+  if (slot == nullptr) return true;
   slot->account = account->slot;
   slot->id = ++ids_;
-  if (!plugin::admit(table_, *slot, *account, client)) return;
-  allocations_.push_back({&slot->meter, ids_, quota, client == nullptr ? "" : client->key.client});
+  switch (plugin::admit(*slot, *account, client)) {
+    case plugin::Admission::refused: table_.put_back(*slot); return true;
+    case plugin::Admission::no_place:
+      table_.put_back(*slot);
+      return !account->places->may_get_more() || account->places->refuse;
+    case plugin::Admission::admitted:
+    case plugin::Admission::admitted_wake_broker: break;
+  }
+  allocations_.push_back({&slot->meter, ids_, wanted.quota, wanted.client});
+  place_.truth.admitted(life_, wanted.quota, place_.highest_allocations(wanted.quota));
+  return true;
+}
+
+/// As Broker::serve_admissions does.
+void Process::serve_admissions() {
+  for (const Waiting& wanted : std::exchange(waiting_, {})) {
+    const bool given_up = clock_.steady_ms() - wanted.since_ms > TURN_PENDING_SECONDS_MAX * 1'000;
+    if (!given_up && !open(wanted)) waiting_.push_back(wanted);
+  }
+  keeper_.forget_waiting();
+  for (const Waiting& wanted : waiting_)
+    keeper_.note_waiting(*account_for(wanted.quota, "")->places);
+  keeper_.serve();
 }
 
 void Process::close(std::size_t at) {
@@ -108,6 +139,7 @@ void Process::close(std::size_t at) {
   closed.reason = TURN_CLOSE_EXPIRED;
   closed.allocation.meter = allocations_[at].meter;
   side_.allocation_closed(closed);
+  Truth::closed(life_, allocations_[at].quota);
   allocations_[at] = allocations_.back();
   allocations_.pop_back();
 }

@@ -16,7 +16,7 @@ Relay::Relay(Place place, std::string id, const std::string& directory)
       clock_(place_.world, place_.world.between(-3'000, 3'000),
              place_.world.between(-5'000, 5'000)) {}
 
-bool Relay::start(const std::vector<std::uint64_t>& limits) {
+bool Relay::start(const Limits& limits) {
   World& world = place_.world;
   StartStore store(world, place_.store, reachable_ && place_.store.is_up());
   const std::string boot = std::to_string(boots_);

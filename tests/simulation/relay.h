@@ -25,7 +25,7 @@ class Relay {
   [[nodiscard]] MachineClock& clock() { return clock_; }
 
   /// Settles what an earlier process left and starts another. False: the store did not answer.
-  bool start(const std::vector<std::uint64_t>& limits);
+  bool start(const Limits& limits);
   /// kill -9. Perhaps the whole machine, which then comes back as if after a reboot.
   void crash(bool machine);
   /// Ends as a service does. False: it is gone, but the next start has to settle.

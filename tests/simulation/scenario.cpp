@@ -28,6 +28,9 @@ Scenario scenario_of(std::uint64_t seed) {
   scenario.trouble.relay_clock = often(1'000);
   scenario.trouble.limits = often(1'000);
   scenario.trouble.quiet = often(500);
+  // From one for all relays to more than they open.
+  const std::uint64_t most = scenario.relays < 10 ? scenario.relays + 3 : 20;
+  scenario.allocations = below(4) == 0 ? 0 : static_cast<std::uint32_t>(1 + below(most));
   return scenario;
 }
 

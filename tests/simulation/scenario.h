@@ -25,6 +25,9 @@ enum class Fault : std::uint8_t {
   grants_ignore_others,    ///< each relay is granted of the whole limit
   nobody_looks,            ///< a store that forgot is noticed by those only who report
   validity_never_ends,     ///< a relay without contact goes on
+  places_never_lapse,      ///< allocations of a relay without contact go on in places of others
+  places_of_the_living,    ///< a store takes the places of whoever else holds some
+  places_while_learning,   ///< a store that may have forgotten grants places
   clock_leaps_in_learning  ///< not a fault of ours: the store's wall clock is set ahead meanwhile
 };
 
@@ -49,6 +52,7 @@ struct Scenario {
   std::uint64_t steps = scenario_steps;
   std::uint64_t time_one_in = 3;  ///< time passes once in so many steps
   std::uint64_t limit_octets = 4'000'000;
+  std::uint32_t allocations = 0;  ///< at once of each quota, over all relays; 0: any number
   std::int64_t period_s = 60;
   Trouble trouble;
   Fault fault = Fault::none;

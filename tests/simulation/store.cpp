@@ -8,13 +8,14 @@ namespace simulation {
 
 using broker::Grant;
 using broker::Incarnation;
+using broker::PlacesReport;
 using broker::UsageReport;
 
 Store::Store(World& world, Truth& truth, Fault fault)
     : world_(world), truth_(truth), fault_(fault) {}
 
-std::size_t Store::shard_of(const broker::AccountKey& account) {
-  return static_cast<std::size_t>(account.media) % shards;
+std::size_t Store::shard_of(broker::MediaType media) {
+  return static_cast<std::size_t>(media) % shards;
 }
 
 std::string Store::witness(std::size_t shard) const {
@@ -72,7 +73,31 @@ broker::Result<Store::Answer> Store::exchange(std::size_t at, const Incarnation&
       truth_.granted(reports[i].account,
                      [&](const auto& life, const auto& key) { return share_of(life, key); });
   }
-  return Answer{std::move(grants).value(), witness(at)};
+  return Answer{std::move(grants).value(), {}, witness(at)};
+}
+
+broker::Result<Store::Answer> Store::exchange_places(std::size_t at, const Incarnation& who,
+                                                     std::vector<PlacesReport> reports) {
+  Shard& shard = data_[at];
+  if (shard.ledger.has_ended(who)) return broker::Error{"the incarnation has ended"};
+  const std::int64_t learning = learning_ms(shard);
+  for (PlacesReport& report : reports) {
+    if (learning > 0 && fault_ != Fault::places_while_learning) report.wanted = 0;
+    if (fault_ == Fault::places_of_the_living && report.wanted != 0)
+      report.gone = shard.places.holders(report.key);
+  }
+  auto answers = shard.places.exchange(who, reports);
+  if (!answers) return answers.error();
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    broker::PlacesAnswer& answer = answers.value()[i];
+    answer.learning = learning > 0 && fault_ != Fault::places_while_learning;
+    world_.detail(
+        "{}:{} has places of {}: #{} limit {}, kept {}, wants {}, {} gone; gets {}, others {}{}",
+        who.relay_id, who.id % 1'000, broker::to_string(reports[i].key.media), reports[i].sequence,
+        reports[i].limit, reports[i].kept, reports[i].wanted, reports[i].gone.size(), answer.held,
+        answer.held_by_others, answer.learning ? ", learning" : "");
+  }
+  return Answer{{}, std::move(answers).value(), witness(at)};
 }
 
 broker::Status Store::end(const Incarnation& who, const std::vector<UsageReport>& last_reports) {
@@ -82,10 +107,11 @@ broker::Status Store::end(const Incarnation& who, const std::vector<UsageReport>
   for (std::size_t at = 0; at < shards; ++at) {
     std::vector<UsageReport> of_shard;
     for (const UsageReport& report : last_reports)
-      if (shard_of(report.account) == at) of_shard.push_back(report);
+      if (shard_of(report.account.media) == at) of_shard.push_back(report);
     if (fault_ == Fault::end_refunds_too_much)
       for (UsageReport& report : of_shard) report.charged_octets -= report.charged_octets / 8;
     if (auto status = data_[at].ledger.end(who, of_shard); !status) return status;
+    data_[at].places.end(who);
     [[maybe_unused]] const auto learning = learning_ms(data_[at]);
   }
   return broker::Nothing{};
@@ -94,10 +120,13 @@ broker::Status Store::end(const Incarnation& who, const std::vector<UsageReport>
 std::vector<Incarnation> Store::open_incarnations(const std::string& relay_id) {
   std::vector<Incarnation> open;
   for (Shard& shard : data_) {
+    const auto with_places = shard.places.open_incarnations(relay_id);
+    open.insert(open.end(), with_places.begin(), with_places.end());
     const auto of_shard = shard.ledger.open_incarnations(relay_id);
-    for (const Incarnation& who : of_shard.value())
-      if (std::find(open.begin(), open.end(), who) == open.end()) open.push_back(who);
+    open.insert(open.end(), of_shard.value().begin(), of_shard.value().end());
   }
+  std::ranges::sort(open);
+  open.erase(std::unique(open.begin(), open.end()), open.end());
   return open;
 }
 
@@ -110,8 +139,14 @@ std::vector<broker::AccountUsage> Store::usage() {
   return all;
 }
 
+std::uint64_t Store::held_places() const {
+  std::uint64_t sum = 0;
+  for (const Shard& shard : data_) sum += shard.places.held();
+  return sum;
+}
+
 broker::Share Store::share_of(const Incarnation& who, const broker::AccountKey& account) const {
-  return data_[shard_of(account)].ledger.share_of(who, account);
+  return data_[shard_of(account.media)].ledger.share_of(who, account);
 }
 
 void Store::take_snapshot() {

@@ -18,6 +18,7 @@
 #include "simulation/truth.h"
 #include "simulation/world.h"
 #include "support/model_ledger.h"
+#include "support/model_places.h"
 
 namespace simulation {
 
@@ -25,21 +26,26 @@ class Store {
  public:
   static constexpr std::size_t shards = 2;
   struct Answer {
-    std::vector<broker::Grant> grants;
-    std::string epoch;
+    std::vector<broker::Grant> grants{};
+    std::vector<broker::PlacesAnswer> places{};
+    std::string epoch{};
   };
 
   Store(World& world, Truth& truth, Fault fault);
 
   /// What exchange() answers as the epoch, looked at only.
   [[nodiscard]] std::string witness(std::size_t shard) const;
-  [[nodiscard]] static std::size_t shard_of(const broker::AccountKey& account);
+  [[nodiscard]] static std::size_t shard_of(broker::MediaType media);
   broker::Result<Answer> exchange(std::size_t shard, const broker::Incarnation& who,
                                   std::vector<broker::UsageReport> reports);
+  broker::Result<Answer> exchange_places(std::size_t shard, const broker::Incarnation& who,
+                                         std::vector<broker::PlacesReport> reports);
   broker::Status end(const broker::Incarnation& who,
                      const std::vector<broker::UsageReport>& last_reports);
   [[nodiscard]] std::vector<broker::Incarnation> open_incarnations(const std::string& relay_id);
   [[nodiscard]] std::vector<broker::AccountUsage> usage();
+  /// Places, by anybody.
+  [[nodiscard]] std::uint64_t held_places() const;
   [[nodiscard]] broker::Share share_of(const broker::Incarnation& who,
                                        const broker::AccountKey& account) const;
 
@@ -60,6 +66,7 @@ class Store {
  private:
   struct Shard {
     broker::ModelLedger ledger{};
+    broker::ModelPlaces places{};
     std::uint64_t witness_run = 0;
     std::int64_t learn_until_ms = 0;
   };

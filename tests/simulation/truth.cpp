@@ -51,6 +51,17 @@ void Truth::relayed(Life& life, AccountTruth& account, std::uint64_t octets,
                   octets, life.who.relay_id));
 }
 
+void Truth::admitted(Life& life, std::size_t quota, std::uint32_t highest) {
+  ++life.live[quota];
+  std::uint64_t live = 0;
+  for (Life& each : lives_) live += each.live[quota];
+  if (highest == 0 || live < highest) return;
+  ++last_places_;
+  if (live == highest) return;
+  throw Violation(fmt::format("{} allocations at once of quota {}, at most {}; the last by {}",
+                              live, quota, highest, life.who.relay_id));
+}
+
 void Truth::limit_lowered(AccountTruth& account, std::uint64_t from_octets) {
   account.earlier_limit =
       account.unheard.empty() ? from_octets : std::max(from_octets, account.earlier_limit);
@@ -80,6 +91,7 @@ void Truth::out_of_contact(Life& life) {
 
 void Truth::died(Life& life, const ShareOf& share_of) {
   life.state = Life::State::dead;
+  life.live.clear();
   out_of_contact(life);
   for (AccountTruth& account : accounts_) account.unheard.erase(life.who.id);
   settle_for_less(life, share_of);

@@ -19,6 +19,10 @@
 //        period after that was over, too.
 //    It is bound by what those shares were granted in the time that was forgotten.
 //
+// When an allocation is admitted: the live ones of its quota, over all relays and periods, are at most
+// the highest limit of `allocations` that any running relay is configured with. There is no exception
+// for what was forgotten, nor for clocks. After healing no place is held any more.
+//
 // Not simulated, as the claim does not hold then: the store's wall clock set ahead, while it learns, by
 // more than the tenth of the validity time that is there to spare (planted_fault_test.cpp shows it); a
 // relay process that stands still beyond its grants' end and relays before its next tick; a master that
@@ -76,6 +80,7 @@ struct Life {
   State state = State::running;
   bool out = false;  ///< dead or without contact at some time since the store forgot last
   std::vector<Part> parts;
+  std::map<std::size_t, std::uint64_t> live{};  ///< allocations by quota
 
   Part& part(const AccountTruth& account) {
     if (parts.size() <= account.index) parts.resize(account.index + 1);
@@ -98,6 +103,12 @@ class Truth {
   /// `highest_octets`: of the limits that running relays are configured with for this account's quota.
   void relayed(Life& life, AccountTruth& account, std::uint64_t octets,
                std::uint64_t highest_octets);
+  /// An allocation of this quota is let in. `highest`: of the limits that running relays are configured
+  /// with; 0: there is none.
+  void admitted(Life& life, std::size_t quota, std::uint32_t highest);
+  static void closed(Life& life, std::size_t quota) { --life.live[quota]; }
+  /// Allocations that were let in to the last place.
+  [[nodiscard]] std::uint64_t last_places() const { return last_places_; }
   /// The highest limit was `from_octets` until now.
   void limit_lowered(AccountTruth& account, std::uint64_t from_octets);
   /// An answer to what was told at that moment has been taken.
@@ -132,6 +143,7 @@ class Truth {
   std::deque<Life> lives_;
   std::map<broker::Incarnation, Life*> by_incarnation_;
   std::uint64_t relayed_ = 0;
+  std::uint64_t last_places_ = 0;
   bool has_forgotten_ = false;
 };
 

@@ -118,6 +118,12 @@ class ModelLedger final : public LedgerStore {
     return {};
   }
 
+  [[nodiscard]] bool has_ended(const Incarnation& incarnation) const {
+    const auto ended = ended_ids_.find(incarnation.relay_id);
+    return ended != ended_ids_.end() && std::find(ended->second.begin(), ended->second.end(),
+                                                  incarnation.id) != ended->second.end();
+  }
+
  private:
   using Shares = std::map<AccountKey, Share>;
 
@@ -132,12 +138,6 @@ class ModelLedger final : public LedgerStore {
   Shares shares_of(const Incarnation& incarnation) const {
     const auto known = open_.find(incarnation);
     return known == open_.end() ? Shares{} : known->second;
-  }
-
-  bool has_ended(const Incarnation& incarnation) const {
-    const auto ended = ended_ids_.find(incarnation.relay_id);
-    return ended != ended_ids_.end() && std::find(ended->second.begin(), ended->second.end(),
-                                                  incarnation.id) != ended->second.end();
   }
 
   OthersTotals others_of(const Incarnation& reporter, const AccountKey& account) const {

@@ -86,7 +86,7 @@
 //   period            "month", "day" or "total"; the boundaries are UTC. Required
 //   charge            "both", "client_to_peer" or "peer_to_client"
 //   rate              of one allocation, such as "2 Mbit/s"; unlimited when left out
-//   allocations       at once, 1 .. 1'048'576; unlimited when left out
+//   allocations       at once, over all relays that share the ledger, 1 .. 1'048'576; unlimited when left out
 //   per_client        volume of one client name in one period, at most `volume`
 #pragma once
 
@@ -136,7 +136,7 @@ struct Quota {
   PeriodKind period = PeriodKind::month;
   Charge charge = Charge::both;
   std::optional<BitRate> rate;                   ///< per allocation, charged directions together
-  std::optional<std::uint32_t> allocations_max;  ///< at once, on this relay
+  std::optional<std::uint32_t> allocations_max;  ///< at once, over all relays
   std::optional<Octets> per_client;              ///< volume of one client name in one period
   friend bool operator==(const Quota&, const Quota&) = default;
 };

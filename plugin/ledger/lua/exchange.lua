@@ -4,25 +4,13 @@
 --
 -- KEYS  1 witness of the shard: who wrote here, and until when it learns
 --       2 set of the relay's open incarnations   3 sorted set of its ended ones
---       4 set of the accounts that this incarnation has a share of
+--       4 set of the accounts and the places (places.lua) that this incarnation has a share of
 --       5 set of all accounts of the shard       6.. an account for each report
 -- ARGV  1 run id of this server   2 validity time, ms   3 relay:incarnation   4 "report" or "end"
 --       5 ended incarnations kept, then nine for each report:
 --       limit charged granted wanted octets0 octets1 packets0 packets1 sequence
 -- Returns {ms it still learns, epoch, then nine for each report:
 --       granted remaining others' charged octets0 octets1 packets0 packets1 granted, holders}
-local amount_max = 9007199254740991  -- 2^53 - 1: what Lua counts exactly
-
-local function amount(text)
-  local value = tonumber(text)
-  if value == nil or value < 0 or value > amount_max or value ~= math.floor(value) then
-    error('DAMAGED "' .. string.sub(tostring(text), 1, 40) .. '" is not an amount')
-  end
-  return value
-end
-
-local function text_of(value) return string.format('%.0f', value) end
-
 local sums_fields = {'g', 'c', 'o0', 'o1', 'p0', 'p1'}
 local share_field = 's:' .. ARGV[3]
 local report_ends = ARGV[4] == 'end'
@@ -106,24 +94,14 @@ local function decide(limit, charged, granted, wanted, others_granted)
   return kept + math.min(wanted, allowed - kept)
 end
 
--- The witness of another server, or none: what was granted may be forgotten here.
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local witness = redis.call('HMGET', KEYS[1], 'run', 'until', 'validity')
-local validity_ms = math.max(amount(ARGV[2]), amount(witness[3] or '0'))
-local until_ms = amount(witness[2] or '0')
-local longest_ms = math.floor(validity_ms * 1.1)
-local renew = witness[1] ~= ARGV[1] or until_ms > now_ms + longest_ms
-if renew then until_ms = now_ms + longest_ms end
-local learning_ms = math.max(until_ms - now_ms, 0)
-
-local answer = {learning_ms, ARGV[1] .. ' ' .. text_of(until_ms)}
+local witness = witness_of(KEYS[1], ARGV[1], ARGV[2])
+local answer = {witness.learning_ms, witness.epoch}
 
 local function settle(key, at)
   local report = {}
   local names = {'limit', 'c', 'g', 'wanted', 'o0', 'o1', 'p0', 'p1', 'n'}
   for i, name in ipairs(names) do report[name] = amount(ARGV[at + i - 1]) end
-  if learning_ms > 0 then report.wanted = 0 end
+  if witness.learning_ms > 0 then report.wanted = 0 end
   local account = account_of(key)
   local others = others_of(account)
   local granted
@@ -151,10 +129,16 @@ local has_ended = redis.call('ZSCORE', KEYS[3], ARGV[3])
 if has_ended and not report_ends then error('ENDED incarnation ' .. ARGV[3] .. ' has ended') end
 if has_ended then return answer end
 for i = 6, #KEYS do settle(KEYS[i], 6 + (i - 6) * 9) end
-local shares = {}
+local places = {}
 if report_ends then
   -- What it was granted and did not use goes back, also of accounts without a last report.
-  for _, key in ipairs(redis.call('SMEMBERS', KEYS[4])) do account_of(key) end
+  for _, key in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+    if string.match(key, '^[^}]*}:places:') then
+      places[#places + 1] = places_without(key, ARGV[3])
+    else
+      account_of(key)
+    end
+  end
   for _, key in ipairs(order) do
     local account = accounts[key]
     local others = others_of(account)
@@ -167,10 +151,7 @@ if report_ends then
   end
 end
 
-if renew or witness[3] ~= text_of(validity_ms) then
-  redis.call('HSET', KEYS[1], 'run', ARGV[1], 'until', text_of(until_ms),
-             'validity', text_of(validity_ms))
-end
+write_witness(witness)
 if not report_ends then redis.call('SADD', KEYS[2], ARGV[3]) end
 for _, key in ipairs(order) do
   local account = accounts[key]
@@ -190,6 +171,7 @@ for _, key in ipairs(order) do
     if not report_ends and not account.had_share then redis.call('SADD', KEYS[4], key) end
   end
 end
+for _, rest in ipairs(places) do write_places(rest) end
 if report_ends then
   redis.call('DEL', KEYS[4])
   redis.call('SREM', KEYS[2], ARGV[3])

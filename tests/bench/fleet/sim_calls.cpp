@@ -83,7 +83,8 @@ bool SimRelay::open_call(Account& account, const Waiting& wanted, std::int64_t n
   const std::string name = fmt::format("client-{}", ids_);
   slot->name_length = static_cast<std::uint8_t>(name.size());
   std::memcpy(slot->name, name.data(), name.size());
-  if (!plugin::admit(table_, *slot, account, nullptr)) {
+  if (plugin::admit(*slot, account, nullptr) != plugin::Admission::admitted) {
+    table_.put_back(*slot);
     ++place_.measured.calls_refused;
     return true;
   }

@@ -1,0 +1,129 @@
+// Which allocations are let in, and how many at once (broker.h).
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/cutter.h"
+#include "broker/record_of.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr std::size_t waiting_max = 65'536;
+
+bool refuses(const Account* account) {
+  return account != nullptr && refuses(account->stage.load(std::memory_order_acquire));
+}
+
+}  // namespace
+
+Account* Broker::client_account(const AllocationSlot& slot, Account& account) {
+  const auto* quota = quota_of(account.key);
+  if (quota == nullptr || !quota->per_client) return nullptr;
+  return account_for(account.key.csp, account.key.media, *quota, client_name(slot));
+}
+
+void Broker::serve_admissions() {
+  while (const auto request = inbox_.pop()) waiting_.push_back(*request);
+  decide_admissions(std::exchange(waiting_, {}));
+  if (keeper_ == nullptr) return;
+  keeper_->forget_waiting();
+  for (const auto& request : waiting_) keeper_->note_waiting(*request.account->places);
+  keeper_->serve();
+}
+
+void Broker::decide_admissions(std::vector<AdmissionRequest> requests) {
+  if (requests.empty()) return;
+  std::vector<Account*> cold;
+  std::vector<Account*> clients(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    auto& request = requests[i];
+    if (Account* next = request.account->successor.load(); next != nullptr) {
+      request.account = next;
+      request.slot->account = next->slot;
+    }
+    if (request.client_account) clients[i] = client_account(*request.slot, *request.account);
+    for (Account* account : {request.account, clients[i]})
+      if (account != nullptr && !account->ready.load() && !refuses(account) &&
+          std::find(cold.begin(), cold.end(), account) == cold.end())
+        cold.push_back(account);
+  }
+  settler_->exchange(cold, Settler::Ask::at_least);
+  const auto undecided = [](const Account* account) {
+    return account != nullptr && !account->ready.load() && !refuses(account);
+  };
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& request = requests[i];
+    const bool waits = !drain_.active() && (undecided(request.account) || undecided(clients[i]));
+    if ((!waits || waiting_.size() >= waiting_max) && complete(request, clients[i])) continue;
+    if (clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000)
+      give_up_waiting(request);
+    else
+      waiting_.push_back(request);
+  }
+}
+
+/// The host has answered 500; the ledger may come back.
+void Broker::give_up_waiting(const AdmissionRequest& request) {
+  table_->put_back(*request.slot);
+  relay_side_->count_refusal(stun_server_error);
+}
+
+bool Broker::may_wait_for_place(const Places& places) const {
+  return keeper_ != nullptr && places.may_get_more() && !places.refuse &&
+         waiting_.size() < waiting_max;
+}
+
+/// False: it is to wait for a place.
+bool Broker::complete(const AdmissionRequest& request, Account* client) {
+  turn_allocation_answer answer{};
+  answer.size = sizeof answer;
+  AllocationSlot& slot = *request.slot;
+  book_->note_active(*request.account);
+  if (client != nullptr) book_->note_active(*client);
+  const auto reject = [&](std::uint16_t code) {
+    table_->put_back(slot);
+    relay_side_->count_refusal(code);
+    answer.error_code = code;
+    host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
+    return true;
+  };
+  if (drain_.active() || (request.client_account && client == nullptr))
+    return reject(stun_insufficient_capacity);
+  // It may have waited for the ledger while an operator revoked it.
+  if (revocations_->cover(request.account->key.csp, slot.who_hash, slot.issued_s))
+    return reject(stun_unauthorized);
+  switch (admit(slot, *request.account, client)) {
+    case Admission::no_place:
+      if (may_wait_for_place(*request.account->places)) return false;
+      [[fallthrough]];
+    case Admission::refused: return reject(stun_allocation_quota_reached);
+    case Admission::admitted:
+    case Admission::admitted_wake_broker: break;
+  }
+  lend(slot, answer);
+  if (host_.complete(request.request_id, TURN_VERDICT_ALLOW, answer) != TURN_SERVICE_OK)
+    give_up(*table_, *index_, slot);
+  return true;
+}
+
+void Broker::limit_places(Places& places, const broker::Quota& quota) {
+  const std::uint32_t limit = quota.allocations_max.value_or(0);
+  if (keeper_ != nullptr) return keeper_->set_limit(places, limit);
+  places.limit.store(limit);
+  places.hold(limit == 0 ? Places::unlimited : limit);
+}
+
+void Broker::cut_lapsed() {
+  if (keeper_ == nullptr || !keeper_->check_validity()) return;
+  const auto& redis = config_->store.redis;
+  if (redis && redis->on_store_loss) return;
+  plugin::cut(host_, *table_, TURN_CLOSE_CANCELLED, [&](const AllocationSlot& slot) {
+    const Account* account = index_->at(slot.account);
+    return account != nullptr && account->places != nullptr && account->places->lapsed;
+  });
+}
+
+}  // namespace plugin
