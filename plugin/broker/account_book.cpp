@@ -92,17 +92,19 @@ void AccountBook::note_active(Account& account) {
   active_.push_back(&account);
 }
 
-void AccountBook::rest_idle(const std::vector<Account*>& idle) {
+void AccountBook::rest_idle(const std::vector<Account*>& idle,
+                            const std::unordered_set<const Account*>& awaited) {
   bool any = false;
   for (Account* account : idle) {
     const bool holds = account->ready.load() ||
                        account->live.load(std::memory_order_acquire) != 0 ||
                        account->pool.load() != 0 || account->refused_octets.load() != 0;
     const bool tells = account->asking || account->must_report || account->tell_in_round ||
-                       account->learning || account->lowered || account->recall_end_ms != 0;
+                       account->learning || account->lowered || account->recall_end_ms != 0 ||
+                       account->retell_by_ms != 0;
     // A client's and an ended period's wait to be erased.
     const bool stays = account->key.client.empty() && account->stage.load() != Stage::over;
-    if (holds || tells || !stays) continue;
+    if (holds || tells || !stays || awaited.contains(account)) continue;
     account->active = false;
     any = true;
   }

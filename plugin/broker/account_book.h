@@ -65,8 +65,9 @@ class AccountBook {
   /// To be called with each account that the ledger is asked for or an allocation is let in to.
   void note_active(Account& account);
   /// Those of them that have nothing any more are no longer visited. `idle`: had no allocations before what
-  /// their last ones used was folded and collected.
-  void rest_idle(const std::vector<Account*>& idle);
+  /// their last ones used was folded and collected. `awaited`: of successors().
+  void rest_idle(const std::vector<Account*>& idle,
+                 const std::unordered_set<const Account*>& awaited);
   /// Goes up when a stage or a limit changes, or an account comes or goes.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
   void note_change() { ++changes_; }

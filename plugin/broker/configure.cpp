@@ -140,6 +140,7 @@ void Broker::end_period(Account& account, Account* successor) {
   account.successor.store(successor, std::memory_order_release);
   account.unpublished = snapshots_.version() + 1;
   account.stage.store(Stage::over, std::memory_order_release);
+  book_->note_active(account);  // until it is erased
   settler_->take_back(account);
 }
 

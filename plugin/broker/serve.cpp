@@ -176,6 +176,7 @@ void Broker::roll_periods() {
     if (account.stage.load() != Stage::over && now >= account.period.end_s)
       ended.push_back(&account);
   });
+  if (ended.empty()) return book_->find_first_end();
 
   std::vector<Account*> fresh;
   std::vector<Account*> successors;
@@ -196,6 +197,7 @@ void Broker::roll_periods() {
                broker::period_name(ended[i]->period_kind, ended[i]->period.start_s),
                ended[i]->key.csp, broker::to_string(ended[i]->key.media));
   }
+  book_->find_first_end();
   publish();
 }
 
@@ -213,8 +215,8 @@ void Broker::release_idle() {
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
   settler_->collect();
-  book_->rest_idle(unused);
   const auto awaited = book_->successors();
+  book_->rest_idle(unused, awaited);
   for (Account* account : unused) {
     if (!account->active) continue;
     const std::int64_t idle_ms = now_ms - account->idle_since_ms;

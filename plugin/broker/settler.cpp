@@ -140,6 +140,10 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   account.holders = grant.holders;
   account.reported_octets = report.used.all_octets();
   account.learning = grant.learning;
+  // Not by an answer to what was sent before.
+  if (!account.must_report && std::exchange(account.retell_by_ms, 0) != 0 && !halted_ &&
+      account.stage.load() == Stage::halted)
+    account.stage.store(Stage::open, std::memory_order_release);
   if (grant.learning) {
     learning_ = true;
     account.ask_at_ms = clock_.steady_ms() + learning_ask_ms;

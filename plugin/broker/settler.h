@@ -114,6 +114,8 @@ class Settler {
   [[nodiscard]] Reports reports_of_left();
   void report_left();
   void must_report(Account& account);
+  [[nodiscard]] bool halt_untold();
+  [[nodiscard]] std::int64_t round_ms();
   void give_up_beyond(Account& account, std::uint64_t granted_octets);
   void exhaust(Account& account);
   void note_store(const broker::Error* error);
@@ -130,7 +132,8 @@ class Settler {
   std::vector<Totals> totals_;
   std::int64_t collected_ms_ = 0;            ///< steady
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
-  std::int64_t next_round_ms_ = 0;           ///< steady
+  std::uint64_t rounds_ = 0;
+  std::int64_t next_round_ms_ = 0;  ///< steady
   std::string store_error_;
   bool exhausted_ = false;
   bool learning_ = false;

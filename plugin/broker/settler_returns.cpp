@@ -101,7 +101,10 @@ void Settler::give_back(Account& account) {
   if (account.stage.load() != Stage::open) return;
   const auto keep = static_cast<std::uint64_t>(account.octets_per_s);
   if (keep == 0) take_back(account);
-  if (give_up_unspent(account, std::max(keep, broker::GrantSize{}.share_min_octets)) == 0) return;
+  const std::uint64_t given_up =
+      give_up_unspent(account, std::max(keep, broker::GrantSize{}.share_min_octets));
+  // What was given up before and waits for the next round is lacked now.
+  if (given_up == 0 && !account.tell_in_round) return;
   // Not to be asked for again at once by the next packet.
   account.low_water.store(static_cast<std::int64_t>(unspent_of(account) / 2));
   exchange({&account}, Ask::nothing);

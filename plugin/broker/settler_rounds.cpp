@@ -8,14 +8,21 @@ namespace plugin {
 
 void Settler::must_report(Account& account) {
   // What it has never used or held the ledger need not know.
-  if (account.granted_octets == 0 && totals_[account.slot].used == broker::UsedTotals{}) return;
+  if (!account.asking && account.granted_octets == 0 &&
+      totals_[account.slot].used == broker::UsedTotals{})
+    return;
   account.must_report = true;
   book_.note_active(account);
 }
 
 void Settler::report_all() {
   collect();
-  book_.for_each([this](Account& account) { must_report(account); });
+  const std::int64_t learns_ms = link_.learns_ms();
+  const std::int64_t by_ms = learns_ms == INT64_MAX ? 0 : clock_.steady_ms() + learns_ms;
+  book_.for_each([&](Account& account) {
+    must_report(account);
+    if (account.must_report && account.retell_by_ms == 0) account.retell_by_ms = by_ms;
+  });
   must_report_left_ = true;
   report_changes();
 }
@@ -49,13 +56,24 @@ void Settler::report_left() {
                  });
 }
 
+/// Relays that were started together, or waited for the ledger together, are not to report together for
+/// ever: from three quarters of the interval to five, another part of it in each relay and round.
+std::int64_t Settler::round_ms() {
+  constexpr std::uint64_t parts = 1'024;
+  std::uint64_t mixed = incarnation_.id + ++rounds_ * 0x9e37'79b9'7f4a'7c15;
+  mixed = (mixed ^ (mixed >> 31)) * 0xbf58'476d'1ce4'e5b9;
+  const auto part = static_cast<std::int64_t>((mixed >> 32) % parts);
+  const std::int64_t interval_ms = link_.report_interval_ms();
+  return interval_ms * 3 / 4 + interval_ms * part / (2 * static_cast<std::int64_t>(parts));
+}
+
 void Settler::report_changes() {
   report_left();
   collect();
   const std::int64_t now_ms = clock_.steady_ms();
   // All that can wait is told together: what belongs to one shard of the ledger is one call then.
   const bool round = now_ms >= next_round_ms_;
-  if (round) next_round_ms_ = now_ms + link_.report_interval_ms();
+  if (round) next_round_ms_ = now_ms + round_ms();
   std::vector<Account*> changed;
   bool asked_one = false;
   const auto look_at = [&](Account& account) {
@@ -82,9 +100,27 @@ void Settler::report_changes() {
   exchange(changed, Ask::ahead);
 }
 
+/// Contact alone, for other accounts, does not renew the grants of one that a ledger forgot and could not be
+/// told of again.
+bool Settler::halt_untold() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  bool any = false;
+  book_.for_each_active([&](Account& account) {
+    const Stage stage = account.stage.load();
+    if (account.retell_by_ms == 0 || now_ms < account.retell_by_ms ||
+        (stage != Stage::open && stage != Stage::last))
+      return;
+    account.stage.store(Stage::halted, std::memory_order_release);
+    take_back(account);
+    give_up_unspent(account, 0);
+    any = true;
+  });
+  return any;
+}
+
 bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
   const bool ended = clock_.steady_ms() >= link_.valid_until_ms();
-  if (!ended && !halted_) return false;
+  if (!ended && !halted_) return !extra_octets && halt_untold();
   const bool just_ended = ended && !halted_;
   halted_ = ended;
   if (just_ended)

@@ -23,7 +23,16 @@ broker::Status Broker::refuse_twin(const std::vector<broker::Incarnation>& open)
     Registry::ask_told(*redis_, config_->relay.id,
                        [told](broker::Result<Told> answer) { *told = std::move(answer); });
     while (!told->has_value()) ::event_base_loop(base_.get(), EVLOOP_ONCE);
-    if (!told->value()) return told->value().error();
+    const timeval pause{0, 200'000};
+    const auto rest = [&] {
+      ::event_base_loopexit(base_.get(), &pause);
+      ::event_base_loop(base_.get(), 0);
+    };
+    if (!told->value()) {
+      if (clock_.steady_ms() >= deadline_ms) return told->value().error();
+      rest();
+      continue;
+    }
     const Told& now = told->value().value();
     const bool is_open = now && std::any_of(open.begin(), open.end(), [&](const auto& other) {
                            return other.id == now->incarnation;
@@ -37,9 +46,7 @@ broker::Status Broker::refuse_twin(const std::vector<broker::Incarnation>& open)
     if (*first != now || clock_.steady_ms() >= deadline_ms)
       return broker::Error{"another relay of the fleet has the id " + config_->relay.id +
                            ", too, and is alive: give each its own [relay] id"};
-    const timeval pause{0, 200'000};
-    ::event_base_loopexit(base_.get(), &pause);
-    ::event_base_loop(base_.get(), 0);
+    rest();
   }
 }
 

@@ -88,14 +88,17 @@ struct Account {
   std::uint64_t unspent_by_others_octets = 0;  ///< at the ledger's last answer
   std::uint32_t holders = 0;                   ///< other relays that hold some of that
   bool asking = false;                         ///< a report is on its way, or its answer
-  bool must_report = false;    ///< though nothing was used: a grant was given back, or forgotten
-  bool tell_in_round = false;  ///< alike, but the ledger need not know at once
-  bool dry_asked = false;      ///< that report tells of a packet that did not fit
-  bool dry_answered = false;   ///< the ledger has answered since then
-  bool lowered = false;        ///< the limit was, and the ledger has not answered since then
-  bool learning = false;       ///< the ledger grants nothing yet, at its last answer
-  std::int64_t ask_at_ms = 0;  ///< steady; not before
-  std::int64_t recall_end_ms = 0;       ///< steady; waiting for what others give back; 0: not
+  bool must_report = false;  ///< though nothing was used: a grant was given back, or forgotten
+  /// Steady; a ledger that forgot has to be told of it by then, or it may grant what this account holds to
+  /// others; 0: it knows.
+  std::int64_t retell_by_ms = 0;
+  bool tell_in_round = false;      ///< alike, but the ledger need not know at once
+  bool dry_asked = false;          ///< that report tells of a packet that did not fit
+  bool dry_answered = false;       ///< the ledger has answered since then
+  bool lowered = false;            ///< the limit was, and the ledger has not answered since then
+  bool learning = false;           ///< the ledger grants nothing yet, at its last answer
+  std::int64_t ask_at_ms = 0;      ///< steady; not before
+  std::int64_t recall_end_ms = 0;  ///< steady; waiting for what others give back; 0: not
   std::int64_t exhausted_heard_ms = 0;  ///< steady; another relay told that nothing is left
   double octets_per_s = 0;              ///< measured
   std::uint64_t measured_octets = 0;

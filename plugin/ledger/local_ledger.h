@@ -45,6 +45,7 @@ class LocalLedger final : public broker::LedgerLink {
   [[nodiscard]] std::int64_t valid_until_ms() const override {
     return std::numeric_limits<std::int64_t>::max();
   }
+  [[nodiscard]] std::int64_t learns_ms() const override { return INT64_MAX; }
   [[nodiscard]] std::int64_t report_interval_ms() const override { return 0; }
   void look_for_loss() override {}
   void recall(const broker::AccountKey& /*account*/) override {}

@@ -46,6 +46,9 @@ class RedisLedger final : public broker::LedgerLink {
 
   [[nodiscard]] bool is_shared() const override { return true; }
   [[nodiscard]] std::int64_t valid_until_ms() const override;
+  /// It learns for 1.1 times the validity time from the first report of any relay, which may have come a look
+  /// for a loss and an answer's time before this relay found out.
+  [[nodiscard]] std::int64_t learns_ms() const override { return config_.validity_time_ms / 2; }
   /// The configured one, longer in a large fleet.
   [[nodiscard]] std::int64_t report_interval_ms() const override;
   /// How many relays there are.

@@ -146,7 +146,7 @@ def rounded(figures, names):
 def measure(options):
     if options.quick and options.relays == 1_000:
         options.relays = GROWTH_RELAYS
-    seconds, warmup = (min(options.seconds, 15.0), 20) if options.quick else (options.seconds, 45)
+    seconds, warmup = (min(options.seconds, 15.0), 20) if options.quick else (options.seconds, 70)
     note(f"seed {options.seed}")
     main = fleet(options.relays, options.accounts, BIT_S, seconds, warmup, options.seed)
     at_most = saturation(3 if options.quick else 8, options.seed)
@@ -155,7 +155,7 @@ def measure(options):
     among = broker(options.relays, options.accounts, broker_s, options.seed)
     if among["active_accounts"] < min(BROKER_ACCOUNTS_MIN, options.accounts / 10):
         raise Failed(f"only {among['active_accounts']} accounts of the broker were active")
-    grown = growth(options, 6 if options.quick else 12, 16 if options.quick else 25, main)
+    grown = growth(options, 10 if options.quick else 16, 16 if options.quick else 25, main)
     import fleet_plot  # here, as matplotlib is large and nobody else needs it
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     fleet_plot.draw(grown, PICTURE)

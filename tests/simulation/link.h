@@ -48,6 +48,7 @@ class Link final : public broker::LedgerLink, public broker::PlacesLink {
                 LedgerLink::Done<std::vector<broker::Grant>> done) override;
   [[nodiscard]] bool is_shared() const override { return true; }
   [[nodiscard]] std::int64_t valid_until_ms() const override;
+  [[nodiscard]] std::int64_t learns_ms() const override { return validity_ms / 2; }
   [[nodiscard]] std::int64_t report_interval_ms() const override {
     return simulation::report_interval_ms;
   }

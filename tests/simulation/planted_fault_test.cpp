@@ -23,7 +23,7 @@ std::string found(Fault fault, const std::function<Scenario(std::uint64_t)>& sce
     try {
       fleet.run();
     } catch (const Violation& violation) {
-      return violation.what();
+      return std::string(violation.what()) + "; seed " + std::to_string(seed);
     }
   }
   return "";

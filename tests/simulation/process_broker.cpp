@@ -121,7 +121,11 @@ void Process::tick() {
     next_second_ms_ = clock_.steady_ms() + 1'000;
     every_second();
   }
-  if (clock_.steady_ms() >= link_.valid_until_ms()) place_.truth.out_of_contact(life_);
+  bool out = clock_.steady_ms() >= link_.valid_until_ms();
+  book_.for_each_active([&](const Account& account) {
+    out = out || (account.retell_by_ms != 0 && clock_.steady_ms() >= account.retell_by_ms);
+  });
+  if (out) place_.truth.out_of_contact(life_);
   if (settler_.check_validity({})) cut_refusing();
   cut_refusing();
   cut_lapsed();
@@ -213,6 +217,7 @@ void Process::roll_periods() {
   for (std::size_t i = 0; i < ended.size(); ++i) {
     ended[i]->successor.store(successors[i]);
     ended[i]->stage.store(Stage::over);
+    book_.note_active(*ended[i]);
     settler_.take_back(*ended[i]);
     book_.forget_before(ended[i]->key);
     place_.truth.dropped_before(life_, ended[i]->key, place_.share_of());
@@ -233,8 +238,8 @@ void Process::release_idle() {
   });
   fold_closed();
   settler_.collect();
-  book_.rest_idle(unused);
   const auto awaited = book_.successors();
+  book_.rest_idle(unused, awaited);
   for (Account* account : unused) {
     if (!account->active) continue;
     const auto erase = [&] {

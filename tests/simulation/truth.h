@@ -12,8 +12,8 @@
 //    nobody could tell the store about. These are
 //      - of a relay that is dead, or has been since the store forgot: what it had relayed when it died
 //        is on its own disk only, until it returns;
-//      - of a relay without contact for the validity time, or that has been since the store forgot:
-//        what it had relayed when its grants ended;
+//      - of a relay without contact for the validity time, or that has been since the store forgot, or
+//        that could not tell it again within half of that time: what it had relayed when its grants ended;
 //      - of an incarnation that has ended: nobody keeps its last word but the store; nor that of an
 //        account which a relay had freed (its period over, its client gone) when it died, or when the
 //        period after that was over, too.

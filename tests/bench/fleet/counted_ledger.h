@@ -57,6 +57,7 @@ class CountedLedger final : public broker::LedgerLink {
   }
   [[nodiscard]] bool is_shared() const override { return link_.is_shared(); }
   [[nodiscard]] std::int64_t valid_until_ms() const override { return link_.valid_until_ms(); }
+  [[nodiscard]] std::int64_t learns_ms() const override { return link_.learns_ms(); }
   [[nodiscard]] std::int64_t report_interval_ms() const override {
     return link_.report_interval_ms();
   }

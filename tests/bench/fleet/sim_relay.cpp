@@ -207,7 +207,7 @@ void SimRelay::release_idle(std::int64_t now_ms) {
   });
   fold_closed();
   settler_.collect();
-  book_.rest_idle(unused);
+  book_.rest_idle(unused, {});
   for (Account* account : unused)
     if (account->pool.load() > 0 && account->stage.load() != Stage::exhausted &&
         now_ms - account->idle_since_ms >= account_idle_ms)

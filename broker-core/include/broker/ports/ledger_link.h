@@ -39,6 +39,9 @@ class LedgerLink {
   /// Steady time up to which grants may be spent without another answer of the ledger; INT64_MAX
   /// when they do not end.
   [[nodiscard]] virtual std::int64_t valid_until_ms() const = 0;
+  /// How long a ledger that has just been found to have forgotten is sure to grant nothing; INT64_MAX when none
+  /// forgets.
+  [[nodiscard]] virtual std::int64_t learns_ms() const = 0;
   /// How often an account's use is reported when nothing else is asked for it.
   [[nodiscard]] virtual std::int64_t report_interval_ms() const = 0;
   /// To be called every second: looks, when it is time, whether the ledger still is the one that was told, also by a relay
