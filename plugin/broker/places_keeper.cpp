@@ -191,6 +191,8 @@ void PlacesKeeper::take_answer(Places& places, const broker::PlacesReport& repor
       now_ms < places.sparse_until_ms ? 0 : broker::spare_places(remaining, answer.holders);
   places.pass_on(places.spare_wanted == 0);
   places.add(narrow(broker::saturating_sub(answer.held, report.kept)));
+  // The limit is lower than when the spare ones were granted, here or on another relay.
+  if (all > report.limit) places.hold_live();
   places.low_water.store(narrow((places.spare_wanted + 1) / 2));
   if (report.tell_holders) {
     places.silent.saw(answer.others, now_ms);
