@@ -23,7 +23,7 @@ GROWTH = {
 QUICK_GROWTH = {"relays": (10, 30, 100), "accounts": (100, 10_000), "relay_bit_s": (1e8, 1e9)}
 GROWING = ("operations_per_s", "redis_cpu")
 # A relay that has a thousand accounts with calls carries about as much of the traffic mix.
-BROKER_BIT_S = 1.1e10
+BROKER_BIT_S = 1.15e10
 BROKER_ACCOUNTS_MIN = 1_000
 
 FLEET_FIGURES = (

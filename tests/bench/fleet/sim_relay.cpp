@@ -101,17 +101,21 @@ SimRelay::SimRelay(const Place& place, std::size_t number, std::uint64_t seed)
     ++place_.measured.rosters;
   });
   settler_.on_answer([this] { woken_ = woken_ || unresolved_ || !waiting_.empty(); });
-  // The relay becomes known, as at the start of a broker.
-  ledger_.exchange(settler_.incarnation(), {}, [this](const auto& grants) {
-    if (!grants) return;
-    running_ = true;
-    let_calls_be(place_.clock.steady_ms());
-  });
+  become_known();
   next_usage_ms_ =
       place.clock.steady_ms() +
       static_cast<std::int64_t>(random_() % 1'000 * place.redis.report_interval_ms) / 1'000;
   next_revocations_ms_ =
       place.clock.steady_ms() + static_cast<std::int64_t>(random_() % revocations_interval_ms);
+}
+
+/// As at the start of a broker; a server that did not answer in time is asked again.
+void SimRelay::become_known() {
+  ledger_.exchange(settler_.incarnation(), {}, [this](const auto& grants) {
+    if (!grants) return become_known();
+    running_ = true;
+    let_calls_be(place_.clock.steady_ms());
+  });
 }
 
 SimRelay::~SimRelay() {

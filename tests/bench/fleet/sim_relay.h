@@ -96,6 +96,7 @@ class SimRelay {
   void close(Call& call);
 
   // sim_relay.cpp: what the broker thread does, after plugin/broker/serve.cpp
+  void become_known();
   void tick();
   void every_second(std::int64_t now_ms);
   void serve_credit();
