@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "broker/broker.h"
 #include "broker/cutter.h"
@@ -14,6 +15,22 @@ namespace plugin {
 
 namespace {
 constexpr std::size_t unsaved_revocations_max = 10'000;
+/// That are kept beside those the ledger told.
+constexpr std::size_t recent_revocations_max = 1'000;
+
+void add(Revocations& revocations, const broker::LedgerStore::Revocation& entry) {
+  constexpr std::string_view client = "client:";
+  constexpr std::string_view csp = "csp:";
+  const std::string_view what = entry.what;
+  const auto later = [&](broker::UnixSeconds& since_s) {
+    since_s = std::max(since_s, entry.revoked_at_s);
+  };
+  if (what.starts_with(client))
+    later(revocations.by_who[hash_of_who(what.substr(client.size()))]);
+  else if (what.starts_with(csp))
+    later(revocations.by_csp[std::string(what.substr(csp.size()))]);
+}
+
 }  // namespace
 
 broker::Result<std::vector<AccountStatus>> Broker::usage(const std::optional<std::string>& csp,
@@ -93,20 +110,23 @@ broker::Result<broker::IssuedCredentials> Broker::credentials(const std::string&
 
 void Broker::take_revocations() {
   auto revocations = std::make_shared<Revocations>();
-  const auto take = [&](const Revocation& entry) {
-    constexpr std::string_view client = "client:";
-    constexpr std::string_view csp = "csp:";
-    const std::string_view what = entry.what;
-    const auto later = [&](broker::UnixSeconds& since_s) {
-      since_s = std::max(since_s, entry.revoked_at_s);
-    };
-    if (what.starts_with(client))
-      later(revocations->by_who[hash_of_who(what.substr(client.size()))]);
-    else if (what.starts_with(csp))
-      later(revocations->by_csp[std::string(what.substr(csp.size()))]);
-  };
-  for (const Revocation& entry : known_revocations_) take(entry);
-  for (const Unsaved& entry : unsaved_revocations_) take(entry.revocation);
+  for (const Revocation& entry : known_revocations_) add(*revocations, entry);
+  for (const Unsaved& entry : unsaved_revocations_) add(*revocations, entry.revocation);
+  revocations_ = std::move(revocations);
+}
+
+/// There may be very many, and one more at a time: they are not copied for each. Precondition: it is known
+/// or unsaved.
+void Broker::take_revocation(const Revocation& revocation) {
+  if (revocations_->by_who.size() + revocations_->by_csp.size() >= recent_revocations_max &&
+      revocations_->earlier != nullptr)
+    return take_revocations();
+  auto revocations = std::make_shared<Revocations>();
+  if (revocations_->earlier == nullptr)
+    revocations->earlier = revocations_;
+  else
+    *revocations = *revocations_;
+  add(*revocations, revocation);
   revocations_ = std::move(revocations);
 }
 
@@ -137,7 +157,7 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
   } else {
     unsaved_revocations_.push_back({revocation, true});
   }
-  take_revocations();
+  take_revocation(revocation);
   publish();
   return plugin::cut(host_, *table_, TURN_CLOSE_REVOKED, [&](const AllocationSlot& slot) {
     const Account* account = index_->at(slot.account);

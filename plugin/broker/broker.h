@@ -30,6 +30,7 @@
 #include "broker/ports/ledger_store.h"
 #include "broker/ports/places_link.h"
 #include "broker/record_stream.h"
+#include "broker/revocation_reader.h"
 #include "broker/settler.h"
 #include "broker/state_dir.h"
 #include "broker/usage_teller.h"
@@ -135,7 +136,7 @@ class Broker final : public Control, public BrokerDesk {
   void close_ledger();
   void save_revocations();
   void take_saved(const broker::LedgerStore::Revocation& revocation, const broker::Status& status);
-  void fetch_revocations();
+  void take_list(std::vector<broker::LedgerStore::Revocation> list, bool all);
   void on_recall(const broker::AccountKey& account);
   void on_exhausted(const broker::AccountKey& account);
   void on_control(const FleetCommand& command);
@@ -202,6 +203,7 @@ class Broker final : public Control, public BrokerDesk {
 
   // answer.cpp
   void take_revocations();
+  void take_revocation(const broker::LedgerStore::Revocation& revocation);
 
   // ledger_look.cpp
   /// `done` is called later, unless there is an error now.
@@ -242,7 +244,6 @@ class Broker final : public Control, public BrokerDesk {
     bool on_its_way = false;  ///< to the ledger, or its answer
   };
   std::vector<Unsaved> unsaved_revocations_;  ///< the ledger has not taken them yet
-  std::int64_t next_revocations_ms_ = 0;
   std::string config_error_;
   broker::UnixSeconds config_loaded_s_ = 0;
   ConfigWatch watch_{real_config_files()};
@@ -283,11 +284,12 @@ class Broker final : public Control, public BrokerDesk {
   bool stop_told_ = false;           ///< the host has been asked to stop
 
   http::EventBaseHandle base_;
-  std::unique_ptr<redis::Client> redis_;       ///< of a ledger in Redis; before link_ may be called
-  std::unique_ptr<FleetBus> bus_;              ///< alike
-  std::unique_ptr<Registry> registry_;         ///< alike
-  std::unique_ptr<UsageTeller> usage_teller_;  ///< alike
-  std::unique_ptr<RecordStream> record_stream_;  ///< alike, unless records_max is 0
+  std::unique_ptr<redis::Client> redis_;  ///< of a ledger in Redis; before link_ may be called
+  std::unique_ptr<FleetBus> bus_;         ///< alike
+  std::unique_ptr<Registry> registry_;    ///< alike
+  std::unique_ptr<RevocationReader> revocation_reader_;  ///< alike
+  std::unique_ptr<UsageTeller> usage_teller_;            ///< alike
+  std::unique_ptr<RecordStream> record_stream_;          ///< alike, unless records_max is 0
   std::int64_t next_usage_ms_ = 0;
   std::vector<std::unique_ptr<BooksWalk>> walks_;  ///< through the ledger's books
   http::EventHandle wake_event_;

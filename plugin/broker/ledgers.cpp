@@ -18,8 +18,6 @@ namespace {
 
 /// At start and stop the broker has nothing to do before the ledger's answer.
 constexpr std::int64_t wait_ms = 10'000;
-/// A message that tells of a revocation may be lost.
-constexpr std::int64_t revocations_interval_ms = 30'000;
 
 /// A store that forgot its grants waits for all relays to tell theirs, and one that had lost sight of it may
 /// find it back in the midst of an attempt to connect, then pause, then have to repeat its report: all
@@ -88,6 +86,10 @@ broker::Status Broker::open_ledger() {
   });
   bus_->on_control([this](const FleetCommand& command) { on_control(command); });
   link_ = std::move(ledger);
+  revocation_reader_ = std::make_unique<RevocationReader>(
+      *link_, clock_,
+      [this](std::vector<Revocation> list, bool all) { take_list(std::move(list), all); },
+      [](const broker::Status&) {});
   return await_ledger();
 }
 
@@ -113,6 +115,7 @@ void Broker::close_ledger() {
   bus_.reset();
   registry_.reset();
   redis_.reset();
+  revocation_reader_.reset();
   // What libevent puts off until its loop runs again.
   if (base_ != nullptr) ::event_base_loop(base_.get(), EVLOOP_NONBLOCK);
 }
@@ -139,7 +142,7 @@ void Broker::on_control(const FleetCommand& command) {
         host_.info("the fleet's control channel ended {} allocations", count.value());
       return;
     }
-    case FleetCommand::What::revoked: fetch_revocations(); return;
+    case FleetCommand::What::revoked: revocation_reader_->hear(); return;
     case FleetCommand::What::reload: request_reload(); return;
   }
 }
@@ -153,7 +156,6 @@ void Broker::save_revocations() {
   for (const Revocation& entry : waiting)
     link_->revoke(entry.what, entry.revoked_at_s, entry.forget_after_s,
                   [this, entry](const broker::Status& status) { take_saved(entry, status); });
-  if (clock_.steady_ms() >= next_revocations_ms_) fetch_revocations();
 }
 
 void Broker::take_saved(const Revocation& revocation, const broker::Status& status) {
@@ -168,15 +170,19 @@ void Broker::take_saved(const Revocation& revocation, const broker::Status& stat
   bus_->tell_revoked();
 }
 
-void Broker::fetch_revocations() {
-  next_revocations_ms_ = clock_.steady_ms() + revocations_interval_ms;
-  link_->revocations(now_s(), [this](broker::Result<std::vector<Revocation>> list) {
-    if (!list || list.value() == known_revocations_) return;
-    known_revocations_ = std::move(list).value();
-    take_revocations();
-    publish();
-    cut_revoked();
-  });
+void Broker::take_list(std::vector<Revocation> list, bool all) {
+  if (!all) {
+    // Of two of the same the one that was just read.
+    list.insert(list.end(), known_revocations_.begin(), known_revocations_.end());
+    std::ranges::stable_sort(list, {}, &Revocation::what);
+    const auto twice = std::ranges::unique(list, {}, &Revocation::what);
+    list.erase(twice.begin(), twice.end());
+  }
+  if (list == known_revocations_) return;
+  known_revocations_ = std::move(list);
+  take_revocations();
+  publish();
+  cut_revoked();
 }
 
 }  // namespace plugin

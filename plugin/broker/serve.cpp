@@ -47,6 +47,7 @@ void Broker::on_tick() {
     next_second_ms_ = now_ms + 1'000;
     every_second();
   }
+  if (revocation_reader_ != nullptr) revocation_reader_->look();
   check_validity();
   cut_refusing();
   cut_lapsed();

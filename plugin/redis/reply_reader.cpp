@@ -22,11 +22,48 @@ Reply::Kind text_kind(int type) {
   return Reply::Kind::text;
 }
 
+/// As deep as hiredis 0.14 goes; from 1.0 on it has no bound of its own.
+constexpr int depth_max = 8;
+
+bool is_resp2(const redisReadTask& task) {
+  int depth = 0;
+  for (const redisReadTask* above = task.parent; above != nullptr; above = above->parent) ++depth;
+  return task.type <= REDIS_REPLY_ERROR && depth <= depth_max;
+}
+
+// What differs between hiredis 0.14 and 1.x is here. Of RESP3, which 1.x reads too, nothing was asked for.
+int type_in_the_making(const redisReader& reader) {
+#if HIREDIS_MAJOR >= 1
+  return reader.task[reader.ridx]->type;
+#else
+  return reader.rstack[reader.ridx].type;
+#endif
+}
 }  // namespace
 
+redisReplyObjectFunctions ReplyReader::functions() {
+  redisReplyObjectFunctions functions{};
+  functions.createString = create_string;
+  // Nothing is reserved: the count, an int or a size_t, is only what the server announces.
+  functions.createArray = [](const redisReadTask* task, auto) -> void* {
+    Reply* reply = place(task);
+    if (reply != nullptr) reply->kind = Reply::Kind::array;
+    return reply;
+  };
+  functions.createInteger = create_integer;
+  functions.createNil = create_nil;
+  functions.freeObject = free_reply;
+#if HIREDIS_MAJOR >= 1
+  functions.createDouble = [](const redisReadTask* task, double, char*, std::size_t) -> void* {
+    return place(task);
+  };
+  functions.createBool = [](const redisReadTask* task, int) -> void* { return place(task); };
+#endif
+  return functions;
+}
+
 ReplyReader::ReplyReader()
-    : functions_{create_string, create_array, create_integer, create_nil, free_reply},
-      reader_(redisReaderCreateWithFunctions(&functions_)) {
+    : functions_(functions()), reader_(redisReaderCreateWithFunctions(&functions_)) {
   if (!reader_) throw std::bad_alloc();
   reader_->privdata = &spent_;
 }
@@ -36,6 +73,10 @@ ReplyReader::ReplyReader()
 /// bounds are spent or memory is short: no exception may pass through hiredis.
 Reply* ReplyReader::place(const redisReadTask* task) {
   auto& spent = *static_cast<Spent*>(task->privdata);
+  if (!is_resp2(*task)) {
+    spent.foreign = true;
+    return nullptr;
+  }
   if (++spent.items > reply_items_max) {
     spent.too_much = true;
     return nullptr;
@@ -64,13 +105,6 @@ void* ReplyReader::create_string(const redisReadTask* task, char* text, std::siz
     return nullptr;
   }
   reply->kind = text_kind(task->type);
-  return reply;
-}
-
-void* ReplyReader::create_array(const redisReadTask* task, int) {
-  // Nothing is reserved: the count is only what the server announces.
-  Reply* reply = place(task);
-  if (reply != nullptr) reply->kind = Reply::Kind::array;
   return reply;
 }
 
@@ -112,7 +146,7 @@ bool ReplyReader::unfinished_is_too_long() const {
   const redisReader& reader = *reader_;
   if (reader.ridx < 0 || reader.len <= reader.pos) return false;
   const std::string_view rest(reader.buf + reader.pos, reader.len - reader.pos);
-  if (reader.rstack[reader.ridx].type != REDIS_REPLY_STRING) return rest.size() > line_octets_max;
+  if (type_in_the_making(reader) != REDIS_REPLY_STRING) return rest.size() > line_octets_max;
   const std::size_t end = rest.substr(0, length_line_octets_max).find("\r\n");
   if (end == std::string_view::npos) return rest.size() >= length_line_octets_max;
   std::size_t announced = 0;
@@ -125,6 +159,7 @@ bool ReplyReader::unfinished_is_too_long() const {
 
 std::optional<broker::Error> ReplyReader::fault() {
   const bool protocol = reader_->err == REDIS_ERR_PROTOCOL;
+  if (spent_.foreign) return broker::Error{"what arrived is no RESP2"};
   if (spent_.too_much || reader_->err == 0)
     return broker::Error{"a reply beyond " + std::to_string(reply_octets_max) + " octets or " +
                          std::to_string(reply_items_max) + " items"};

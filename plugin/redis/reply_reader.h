@@ -2,6 +2,7 @@
 // Owner: a connection. Threads: one.
 #pragma once
 
+#include <hiredis/hiredis.h>
 #include <hiredis/read.h>
 
 #include <cstddef>
@@ -37,12 +38,13 @@ class ReplyReader {
     std::size_t octets = 0;
     std::size_t items = 0;
     bool too_much = false;
+    bool foreign = false;  ///< no RESP2, though hiredis reads it
   };
 
   // What hiredis calls; each returns the Reply it made, or null.
+  static redisReplyObjectFunctions functions();
   static Reply* place(const redisReadTask* task);
   static void* create_string(const redisReadTask* task, char* text, std::size_t octets);
-  static void* create_array(const redisReadTask* task, int items);
   static void* create_integer(const redisReadTask* task, long long value);
   static void* create_nil(const redisReadTask* task);
   static void free_reply(void* reply);

@@ -9,7 +9,8 @@ bool Revocations::cover(std::string_view csp, std::uint64_t who_hash,
   const auto who = by_who.find(who_hash);
   if (who != by_who.end() && issued_s <= who->second) return true;
   const auto whole = by_csp.find(csp);
-  return whole != by_csp.end() && issued_s <= whole->second;
+  if (whole != by_csp.end() && issued_s <= whole->second) return true;
+  return earlier != nullptr && earlier->cover(csp, who_hash, issued_s);
 }
 
 void SnapshotStore::enter(std::uint32_t relay_thread) {

@@ -31,8 +31,12 @@ struct StringHash {
 struct Revocations {
   std::unordered_map<std::uint64_t, broker::UnixSeconds> by_who;  ///< key: who_hash
   std::unordered_map<std::string, broker::UnixSeconds, StringHash, std::equal_to<>> by_csp;
+  /// Those these were added to, which may be very many; they have none of their own.
+  std::shared_ptr<const Revocations> earlier;
 
-  [[nodiscard]] bool empty() const { return by_who.empty() && by_csp.empty(); }
+  [[nodiscard]] bool empty() const {
+    return by_who.empty() && by_csp.empty() && (earlier == nullptr || earlier->empty());
+  }
   /// Whether a credential of `csp`, held by `who_hash` and issued at `issued_s`, is revoked.
   [[nodiscard]] bool cover(std::string_view csp, std::uint64_t who_hash,
                            broker::UnixSeconds issued_s) const;

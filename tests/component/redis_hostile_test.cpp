@@ -41,6 +41,11 @@ TEST_CASE("what is no RESP ends the connection with a clear error, and the next 
       {"$9999999999999999999999\r\n", "what arrived is no RESP"},
       {"*99999999999\r\n", "what arrived is no RESP"},
       {deep, "what arrived is no RESP"},
+      // RESP3, which newer versions of hiredis read.
+      {",1.5\r\n", "what arrived is no RESP"},
+      {"#t\r\n", "what arrived is no RESP"},
+      {"%1\r\n+key\r\n:1\r\n", "what arrived is no RESP"},
+      {"*1\r\n>1\r\n+pushed\r\n", "what arrived is no RESP"},
       {"$16777217\r\n" + std::string(100'000, 'x'), "a reply beyond 16777216 octets"},
       {"+" + std::string(200'000, 'x'), "a reply beyond"},
       {"*2147483647\r\n" +
