@@ -31,7 +31,8 @@ RedisCluster::RedisCluster(RedisOptions each) {
     const int first = static_cast<int>(i) * slots_each;
     const int last = i + 1 == nodes ? last_slot : first + slots_each - 1;
     (void)node(i).cli({"CLUSTER", "ADDSLOTSRANGE", std::to_string(first), std::to_string(last)});
-    (void)node(0).cli({"CLUSTER", "MEET", "127.0.0.1", std::to_string(node(i).port())});
+    (void)node(0).cli({"CLUSTER", "MEET", "127.0.0.1", std::to_string(node(i).port()),
+                       std::to_string(node(i).bus_port())});
   }
   for (std::size_t i = 0; i < nodes; ++i)
     wait_for("the cluster", [&] {

@@ -46,7 +46,9 @@ void RedisServer::start() {
     add({"--tls-port", port_text, "--tls-cert-file", certificate_.certificate.string(),
          "--tls-key-file", certificate_.key.string(), "--tls-ca-cert-file",
          certificate_.certificate.string(), "--tls-auth-clients", "optional"});
-  if (options_.cluster) add({"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"});
+  if (options_.cluster)
+    add({"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port",
+         std::to_string(bus_port())});
   if (options_.tls) add({"--tls-cluster", "yes", "--tls-replication", "yes"});
   if (!options_.password.empty())
     add({"--requirepass", options_.password, "--masterauth", options_.password});

@@ -29,6 +29,7 @@ class RedisServer {
   explicit RedisServer(RedisOptions options = {});
 
   [[nodiscard]] std::uint16_t port() const { return port_.port(); }
+  [[nodiscard]] std::uint16_t bus_port() const { return bus_port_.port(); }
   /// "127.0.0.1:PORT", as the client names it.
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
   [[nodiscard]] std::string socket() const { return (directory_ / "redis.sock").string(); }
@@ -45,6 +46,7 @@ class RedisServer {
   RedisOptions options_;
   TempDir directory_;
   PortLease port_;
+  PortLease bus_port_;  ///< of a cluster: the one that it would choose may be anybody's
   CertificateFiles certificate_;
   std::unique_ptr<ChildProcess> process_;
 };
