@@ -72,7 +72,7 @@ broker::Status Broker::open_ledger() {
   redis_->on_server([tell_again, last = std::string()](const redis::Server& server) mutable {
     if (std::exchange(last, server.run_id) != server.run_id) tell_again();
   });
-  bus_ = std::make_unique<FleetBus>(*redis_, host_);
+  bus_ = std::make_unique<FleetBus>(*redis_, host_, clock_);
   bus_->on_recall([this](const broker::AccountKey& account) { on_recall(account); });
   bus_->on_recall_places([this](const broker::AccountKey& account) {
     if (keeper_ != nullptr) keeper_->give_back({account.csp, account.media});

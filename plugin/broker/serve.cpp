@@ -74,6 +74,7 @@ void Broker::every_second() {
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
   link_->look_for_loss();
+  if (bus_ != nullptr) bus_->look();
   settler_->report_changes();
   save_revocations();
   tell_fleet();
