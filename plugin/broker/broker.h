@@ -34,6 +34,7 @@
 #include "broker/state_dir.h"
 #include "broker/usage_teller.h"
 #include "clock.h"
+#include "complaint.h"
 #include "config_files.h"
 #include "ctl/control.h"
 #include "ctl/control_server.h"
@@ -132,6 +133,8 @@ class Broker final : public Control, public BrokerDesk {
   void close_ledger();
   void save_revocations();
   void take_saved(const broker::LedgerStore::Revocation& revocation, const broker::Status& status);
+  /// What a relay of a fleet does all the time, and why it cannot.
+  [[nodiscard]] std::vector<FleetPart> fleet_parts() const;
   void take_list(std::vector<broker::LedgerStore::Revocation> list, bool all);
   void on_recall(const broker::AccountKey& account);
   void on_exhausted(const broker::AccountKey& account);
@@ -242,6 +245,7 @@ class Broker final : public Control, public BrokerDesk {
   std::vector<Unsaved> unsaved_revocations_;  ///< the ledger has not taken them yet
   std::string config_error_;
   broker::UnixSeconds config_loaded_s_ = 0;
+  Complaint revocations_read_;
   ConfigWatch watch_{real_config_files()};
   broker::UnixSeconds started_s_ = 0;
 

@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 #include "broker/cutter.h"
+#include "ledger/ledger_keys.h"
 #include "ledger/local_ledger.h"
 #include "ledger/redis_books.h"
 #include "ledger/redis_ledger.h"
@@ -88,7 +89,13 @@ broker::Status Broker::open_ledger() {
   revocation_reader_ = std::make_unique<RevocationReader>(
       *link_, clock_,
       [this](std::vector<Revocation> list, bool all) { take_list(std::move(list), all); },
-      [](const broker::Status&) {});
+      [this](const broker::Status& status) {
+        if (status)
+          revocations_read_.works();
+        else
+          revocations_read_.fails(status.error().message,
+                                  !redis_->reaches(ledger_keys::revoked_until()));
+      });
   return await_ledger();
 }
 
@@ -167,6 +174,14 @@ void Broker::take_saved(const Revocation& revocation, const broker::Status& stat
   unsaved_revocations_.erase(found);
   known_revocations_.push_back(revocation);
   bus_->tell_revoked();
+}
+
+std::vector<FleetPart> Broker::fleet_parts() const {
+  if (redis_ == nullptr) return {};
+  return {{"subscriptions", redis_->subscription_problem()},
+          {"heartbeat", registry_->heartbeat_problem()},
+          {"roster", registry_->roster_problem()},
+          {"revocations", revocations_read_.text()}};
 }
 
 void Broker::take_list(std::vector<Revocation> list, bool all) {

@@ -47,7 +47,13 @@ broker::Result<broker::RelayStatus> status_in(std::string_view entry) {
 }  // namespace
 
 Registry::Registry(redis::Client& client, const Host& host, const Clock& clock)
-    : client_(client), host_(host), clock_(clock) {}
+    : client_(client),
+      host_(host),
+      clock_(clock),
+      heartbeat_(host, "the relay cannot tell the fleet of itself (" + relays_key + ", " +
+                           relay_key + "ID)"),
+      roster_read_(host, "the relay cannot read who is in the fleet (" + relays_key + ", " +
+                             relay_key + "ID)") {}
 
 std::int64_t Registry::beat_ms() const {
   return std::clamp(static_cast<std::int64_t>(relays_) * beat_ms_per_relay, beat_ms_min,
@@ -72,9 +78,15 @@ void Registry::beat(const broker::RelayStatus& self) {
   client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + self.id},
                std::move(arguments),
                [weak = std::weak_ptr(self_), self](const broker::Result<redis::Answer>& answer) {
-                 const auto registry = weak.lock();
-                 if (registry && answer) (*registry)->take_before(answer.value().reply.text, self);
+                 if (const auto registry = weak.lock()) (*registry)->take_beat(answer, self);
                });
+}
+
+void Registry::take_beat(const broker::Result<redis::Answer>& answer,
+                         const broker::RelayStatus& self) {
+  if (!answer) return heartbeat_.fails(answer.error().message, !client_.reaches(relays_key));
+  heartbeat_.works();
+  take_before(answer.value().reply.text, self);
 }
 
 void Registry::take_before(const std::string& before, const broker::RelayStatus& self) {
@@ -101,7 +113,8 @@ void Registry::ask() {
 }
 
 void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
-  if (!answer) return;  // the ledger's connection tells why
+  if (!answer) return roster_read_.fails(answer.error().message, !client_.reaches(relays_key));
+  roster_read_.works();
   const auto& reply = answer.value().reply;
   std::vector<broker::RelayStatus> relays;
   std::string damaged = reply.is_text() ? "" : "the answer is no text";

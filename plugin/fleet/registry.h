@@ -17,6 +17,7 @@
 #include "broker/relay_status.h"
 #include "broker/result.h"
 #include "clock.h"
+#include "complaint.h"
 #include "host.h"
 #include "redis/client.h"
 
@@ -52,6 +53,9 @@ class Registry {
   /// nullopt: nothing; an error: the server did not answer.
   static void ask_told(redis::Client& client, const std::string& relay_id,
                        std::function<void(broker::Result<std::optional<Told>>)> done);
+  /// Empty while the heartbeat is taken, or the others are read.
+  [[nodiscard]] std::string heartbeat_problem() const { return heartbeat_.text(); }
+  [[nodiscard]] std::string roster_problem() const { return roster_read_.text(); }
   /// The relay is gone for good.
   void leave(const std::string& relay_id);
 
@@ -59,6 +63,7 @@ class Registry {
   [[nodiscard]] std::int64_t beat_ms() const;
   [[nodiscard]] std::int64_t ttl_ms() const;
   void ask();
+  void take_beat(const broker::Result<redis::Answer>& answer, const broker::RelayStatus& self);
   void take_roster(const broker::Result<redis::Answer>& answer);
   void take_before(const std::string& before, const broker::RelayStatus& self);
 
@@ -66,6 +71,7 @@ class Registry {
   const Host& host_;
   const Clock& clock_;
   std::function<void(std::vector<broker::RelayStatus>)> roster_ = [](auto) {};
+  Complaint heartbeat_, roster_read_;
   std::int64_t next_beat_ms_ = 0;
   std::int64_t next_ask_ms_ = 0;
   std::size_t relays_ = 0;         ///< in the last roster
