@@ -179,6 +179,7 @@ class Broker final : public Control, public BrokerDesk {
   void on_watch();
 
   // twin.cpp
+  [[nodiscard]] broker::Status claim_id(const std::string& token);
   [[nodiscard]] broker::Status refuse_twin(const std::vector<broker::Incarnation>& open);
 
   // fleet.cpp

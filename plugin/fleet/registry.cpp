@@ -16,6 +16,7 @@ namespace {
 
 const std::string relays_key = "turnbroker:{fleet}:relays";
 const std::string relay_key = "turnbroker:{fleet}:relay:";
+const std::string claim_key = "turnbroker:{fleet}:claim:";
 const std::string roster_key = "turnbroker:{fleet}:roster";
 constexpr std::int64_t forget_ms = std::int64_t{24} * 3'600 * 1'000;
 /// Everybody reads what everybody told: in a large fleet both less often, and the server puts it together
@@ -70,13 +71,14 @@ void Registry::look(const broker::RelayStatus& self) {
 
 void Registry::beat(const broker::RelayStatus& self) {
   next_beat_ms_ = clock_.steady_ms() + beat_ms();
-  std::vector<std::string> arguments{std::to_string(ttl_ms()), self.id, std::to_string(forget_ms)};
+  std::vector<std::string> arguments{std::to_string(ttl_ms()), self.id, std::to_string(forget_ms),
+                                     claim_};
   for (auto& [name, value] : to_fields(self)) {
     arguments.push_back(name);
     arguments.push_back(value);
   }
-  client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + self.id},
-               std::move(arguments),
+  client_.eval(registry_scripts::heartbeat(),
+               {relays_key, relay_key + self.id, claim_key + self.id}, std::move(arguments),
                [weak = std::weak_ptr(self_), self](const broker::Result<redis::Answer>& answer) {
                  if (const auto registry = weak.lock()) (*registry)->take_beat(answer, self);
                });
@@ -164,9 +166,23 @@ void Registry::ask_told(redis::Client& client, const std::string& relay_id,
       });
 }
 
+void Registry::claim(const std::string& relay_id, const std::string& token,
+                     std::function<void(broker::Result<bool>)> done) {
+  claim_ = token;
+  redis::Command command;
+  command.routing_key = claim_key + relay_id;
+  command.arguments = {"SET", command.routing_key, token, "NX", "PX", std::to_string(claim_ttl_ms)};
+  client_.call(std::move(command),
+               [done = std::move(done)](const broker::Result<redis::Answer>& answer) {
+                 if (!answer) return done(answer.error());
+                 done(answer.value().reply.is_status("OK"));
+               });
+}
+
 void Registry::leave(const std::string& relay_id) {
-  client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + relay_id},
-               {std::to_string(ttl_ms()), relay_id, std::to_string(forget_ms)}, [](const auto&) {});
+  client_.eval(
+      registry_scripts::heartbeat(), {relays_key, relay_key + relay_id, claim_key + relay_id},
+      {std::to_string(ttl_ms()), relay_id, std::to_string(forget_ms), claim_}, [](const auto&) {});
 }
 
 }  // namespace plugin
