@@ -80,6 +80,13 @@ Share end_share(const Share& stored, const UsageReport* last_report) {
   return share;
 }
 
+Share written_off_share(const Share& stored) {
+  Share share = stored;
+  share.charged_octets = std::max(stored.charged_octets, stored.granted_octets);
+  share.granted_octets = share.charged_octets;
+  return share;
+}
+
 Status check_report(const UsageReport& report) {
   const AccountKey& key = report.account;
   const auto refuse = [&](const std::string& what) {

@@ -22,6 +22,7 @@
 #include "broker/drain.h"
 #include "broker/fleet_bus.h"
 #include "broker/ledger_audit.h"
+#include "broker/lives_teller.h"
 #include "broker/places_book.h"
 #include "broker/places_keeper.h"
 #include "broker/ports/ledger_books.h"
@@ -119,6 +120,9 @@ class Broker final : public Control, public BrokerDesk {
   [[nodiscard]] broker::Status prepare();
   void leave_nothing();
   [[nodiscard]] broker::Status end_incarnation();
+  [[nodiscard]] broker::Status remember_life(const broker::Incarnation& who,
+                                             const std::vector<broker::UsageReport>& last_reports);
+  [[nodiscard]] broker::Status end_lost(const broker::Incarnation& who);
   [[nodiscard]] broker::Status open_state();
   [[nodiscard]] broker::Status settle_earlier();
   [[nodiscard]] broker::Status make_table();
@@ -253,6 +257,8 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<StateDir> state_dir_;
   std::unique_ptr<broker::LedgerStore> store_;  ///< blocks: at start and stop only
   std::unique_ptr<broker::LedgerLink> link_;
+  std::optional<EndedLives> ended_lives_;  ///< with a ledger that may forget
+  std::unique_ptr<LivesTeller> lives_teller_;
   std::unique_ptr<broker::LedgerBooks> ledger_books_;
   ExchangeMeter exchanges_;
   Tally tally_;

@@ -65,6 +65,7 @@ broker::Status Broker::open_ledger() {
   const auto tell_again = [this] {
     if (settler_ != nullptr) settler_->report_all();
     if (keeper_ != nullptr) keeper_->report_all();
+    if (lives_teller_ != nullptr) lives_teller_->tell_all();
   };
   ledger->on_forgotten(tell_again);
   places->on_forgotten(tell_again);

@@ -66,6 +66,7 @@ broker::Result<Recovered> recover(MeterTable& table, std::string_view boot_id,
     reports.push_back(std::move(report));
   }
   if (auto status = store.end(incarnation, reports); !status) return status.error();
+  result.reports = std::move(reports);
   return result;
 }
 

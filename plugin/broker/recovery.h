@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/ports/ledger_store.h"
 #include "meter/meter_table.h"
@@ -15,8 +16,9 @@ namespace plugin {
 
 struct Recovered {
   std::uint64_t incarnation = 0;
-  std::uint64_t records = 0;  ///< allocations that were cut off
-  std::uint64_t octets = 0;   ///< all that the incarnation relayed, both directions
+  std::uint64_t records = 0;                 ///< allocations that were cut off
+  std::uint64_t octets = 0;                  ///< all that the incarnation relayed, both directions
+  std::vector<broker::UsageReport> reports;  ///< the last ones, which the ledger has taken
 };
 
 /// Settles the table's incarnation with the ledger: the totals are exactly what the meters say.

@@ -64,8 +64,14 @@ void Broker::on_answer() {
 void Broker::check_validity() {
   const auto& redis = config_->store.redis;
   std::optional<std::uint64_t> extra_octets;
-  if (redis && redis->on_store_loss) extra_octets = redis->on_store_loss->count;
+  if (redis && redis->on_store_loss && !settler_->is_over())
+    extra_octets = redis->on_store_loss->count;
   if (settler_->check_validity(extra_octets)) cut_refusing();
+  // Nothing it relays would count: it makes room for a start, which begins a new incarnation.
+  if (settler_->is_over() && !drain_.by_signal()) {
+    drain_.begin_by_signal(clock_.steady_ms());
+    tell_drain();
+  }
 }
 
 void Broker::every_second() {
@@ -76,6 +82,7 @@ void Broker::every_second() {
   link_->look_for_loss();
   if (bus_ != nullptr) bus_->look();
   settler_->report_changes();
+  if (lives_teller_ != nullptr) lives_teller_->look();
   save_revocations();
   tell_fleet();
   tell_usage();

@@ -116,6 +116,7 @@ void Settler::take_answers(const std::vector<Account*>& accounts, const Reports&
                            const broker::Result<std::vector<broker::Grant>>& grants) {
   for (Account* account : accounts) account->asking = false;
   note_store(grants ? nullptr : &grants.error());
+  over_ = over_ || (!grants && broker::says_ended(grants.error()));
   std::vector<Account*> outdated;
   learning_ = false;
   for (std::size_t i = 0; i < accounts.size(); ++i) {
@@ -194,6 +195,11 @@ void Settler::note_store(const broker::Error* error) {
   if (text == store_error_) return;
   if (text.empty())
     host_.info("the ledger answers again");
+  else if (broker::says_ended(*error))
+    host_.error(
+        "the ledger: {}: another process of this relay's id did not find its meter table. Relaying "
+        "ends",
+        text);
   else
     host_.error("the ledger does not answer: {}; relaying goes on from what is granted", text);
   store_error_ = text;

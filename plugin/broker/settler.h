@@ -94,6 +94,11 @@ class Settler {
 
   [[nodiscard]] const std::string& store_error() const { return store_error_; }
   [[nodiscard]] bool is_learning() const { return learning_; }
+  /// The ledger has ended this incarnation, as another process of the relay's id found nothing of it: it takes no
+  /// report any more. All accounts are halted for good.
+  [[nodiscard]] bool is_over() const { return over_; }
+  /// What was relayed and has not been reported. As of the last collect().
+  [[nodiscard]] std::uint64_t untold_octets() const;
 
  private:
   using Reports = std::vector<broker::UsageReport>;
@@ -138,6 +143,7 @@ class Settler {
   bool exhausted_ = false;
   bool learning_ = false;
   bool halted_ = false;
+  bool over_ = false;
   bool must_report_left_ =
       false;  ///< accounts that were erased: the ledger may have forgotten them
   bool reporting_left_ = false;

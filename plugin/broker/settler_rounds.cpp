@@ -119,11 +119,11 @@ bool Settler::halt_untold() {
 }
 
 bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
-  const bool ended = clock_.steady_ms() >= link_.valid_until_ms();
+  const bool ended = over_ || clock_.steady_ms() >= link_.valid_until_ms();
   if (!ended && !halted_) return !extra_octets && halt_untold();
   const bool just_ended = ended && !halted_;
   halted_ = ended;
-  if (just_ended)
+  if (just_ended && !over_)
     host_.error("the ledger was out of reach for longer than grants are valid: {}",
                 extra_octets ? "relaying goes on as on_store_loss allows" : "allocations are cut");
   bool any = false;

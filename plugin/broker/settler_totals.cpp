@@ -42,6 +42,15 @@ std::vector<Settler::Totals> Settler::totals_of(const MeterTable& table) {
   return totals;
 }
 
+std::uint64_t Settler::untold_octets() const {
+  std::uint64_t octets = 0;
+  book_.for_each([&](const Account& account) {
+    octets +=
+        broker::saturating_sub(totals_.at(account.slot).used.all_octets(), account.reported_octets);
+  });
+  return octets;
+}
+
 void Settler::collect_if_older(std::int64_t ms) {
   if (clock_.steady_ms() - collected_ms_ > ms || totals_.size() != table_.accounts().size())
     collect();

@@ -97,12 +97,36 @@ void Broker::leave_nothing() {
     ::unlink(state_dir_->meter_table().c_str());
 }
 
+/// From now on a ledger that forgets it can be told again.
+broker::Status Broker::remember_life(const broker::Incarnation& who,
+                                     const std::vector<broker::UsageReport>& last_reports) {
+  if (!ended_lives_) return broker::Nothing{};
+  return ended_lives_->remember(who, last_reports, now_s());
+}
+
+/// One of which nothing is left here.
+broker::Status Broker::end_lost(const broker::Incarnation& who) {
+  const auto* known = ended_lives_ ? ended_lives_->find(who) : nullptr;
+  // It had ended, and the ledger has forgotten that.
+  if (known != nullptr) return store_->end(who, known->reports);
+  // It may have used all that it was granted; it may even be alive elsewhere, cut off from the ledger. Only who
+  // wants grants of lost relays back takes the last report for all there was.
+  const auto& redis = config_->store.redis;
+  const bool refunds = redis && redis->lost_grant == broker::LostGrant::refund;
+  host_.warning("incarnation {:016x} left no meter table: {}", who.id,
+                refunds ? "its last report counts" : "all that it was granted counts as used");
+  return refunds ? store_->end(who, {}) : store_->write_off(who);
+}
+
 broker::Status Broker::end_incarnation() {
   if (registry_ != nullptr) registry_->leave(settler_->incarnation().relay_id);
   // What is answered meanwhile changes nothing any more.
   settler_->on_answer([] {});
   keeper_.reset();
-  return store_->end(settler_->incarnation(), settler_->last_reports());
+  lives_teller_.reset();
+  const auto reports = settler_->last_reports();
+  if (auto status = store_->end(settler_->incarnation(), reports); !status) return status;
+  return remember_life(settler_->incarnation(), reports);
 }
 
 broker::Status Broker::open_state() {
@@ -113,6 +137,11 @@ broker::Status Broker::open_state() {
   base_.reset(::event_base_new());
   if (base_ == nullptr) return broker::Error{"cannot make an event base"};
   if (auto status = open_ledger(); !status) return with_name("ledger", status.error());
+  if (redis_ != nullptr) {
+    auto lives = EndedLives::open(state_dir_->resolve("ended_lives.json"));
+    if (!lives) return lives.error();
+    ended_lives_ = std::move(lives).value();
+  }
 
   RecordWriterOptions options;
   options.path = state_dir_->resolve(config_->records.path);
@@ -139,8 +168,8 @@ broker::Status Broker::settle_earlier() {
   if (!table) {
     // It cannot be settled, but it is evidence: keep it, and go on from what the ledger heard last.
     const std::string kept = path + ".unreadable-" + std::to_string(now_s());
-    host_.error("meter table: {}; kept as {}, the ledger's last word counts", table.error().message,
-                kept);
+    host_.error("meter table: {}; kept as {}, all that was granted counts as used",
+                table.error().message, kept);
     if (std::rename(path.c_str(), kept.c_str()) != 0) return broker::Error{"cannot rename " + path};
     return broker::Nothing{};
   }
@@ -159,6 +188,10 @@ broker::Status Broker::settle_earlier() {
   if (!recovered)
     return broker::Error{"cannot settle the earlier run from " + path + ": " +
                          recovered.error().message};
+  if (auto status = remember_life({table.value().header().relay_id, recovered.value().incarnation},
+                                  recovered.value().reports);
+      !status)
+    return status;
   host_.warning(
       "the earlier run did not end properly: settled {} octets, {} allocations were cut off",
       recovered.value().octets, recovered.value().records);
@@ -170,16 +203,11 @@ broker::Status Broker::make_table() {
   const auto& config = *config_;
   if (auto status = claim_id(fmt::format("{:016x}", random_incarnation())); !status)
     return with_name("ledger", status.error());
-  // Incarnations that left no meter table: what they reported last counts.
   auto open = store_->open_incarnations(config.relay.id);
   if (!open) return with_name("ledger", open.error());
   if (auto status = refuse_twin(open.value()); !status) return with_name("ledger", status.error());
-  for (const auto& incarnation : open.value()) {
-    host_.warning("incarnation {:016x} left no meter table: its last report counts",
-                  incarnation.id);
-    if (auto status = store_->end(incarnation, {}); !status)
-      return with_name("ledger", status.error());
-  }
+  for (const auto& incarnation : open.value())
+    if (auto status = end_lost(incarnation); !status) return with_name("ledger", status.error());
 
   const broker::Incarnation incarnation{config.relay.id, random_incarnation()};
   if (auto known = store_->exchange(incarnation, {}); !known)
@@ -195,6 +223,11 @@ broker::Status Broker::make_table() {
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *link_, incarnation);
   settler_->on_answer([this] { on_answer(); });
   settler_->measure(exchanges_);
+  if (ended_lives_) {
+    // It may have been emptied while this relay was away.
+    lives_teller_ = std::make_unique<LivesTeller>(*ended_lives_, *link_);
+    lives_teller_->tell_all();
+  }
   if (places_link_ != nullptr) {
     keeper_ = std::make_unique<PlacesKeeper>(clock_, *table_, places_, *places_link_, incarnation);
     keeper_->on_answer([this] { on_answer(); });
@@ -287,6 +320,16 @@ void Broker::finish() {
     }
   if (auto status = end_incarnation(); !status) {
     host_.error("ledger: {}; the next start settles what is open", status.error().message);
+    return;
+  }
+  if (settler_->is_over()) {
+    settler_->collect();
+    host_.error(
+        "stopped; {} octets were relayed after the last report that the ledger took: they are in "
+        "the usage "
+        "records, and paid for by what was granted, which all counts as used",
+        settler_->untold_octets());
+    ::unlink(state_dir_->meter_table().c_str());
     return;
   }
   ::unlink(state_dir_->meter_table().c_str());

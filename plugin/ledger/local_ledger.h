@@ -25,6 +25,9 @@ class LocalLedger final : public broker::LedgerLink {
            Done<broker::Nothing> done) override {
     done(store_.end(incarnation, last_reports));
   }
+  void write_off(const broker::Incarnation& incarnation, Done<broker::Nothing> done) override {
+    done(store_.write_off(incarnation));
+  }
   void open_incarnations(const std::string& relay_id,
                          Done<std::vector<broker::Incarnation>> done) override {
     done(store_.open_incarnations(relay_id));

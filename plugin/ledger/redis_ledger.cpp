@@ -83,13 +83,23 @@ std::optional<Grant> grant_in(const redis::Reply& reply, std::size_t first, bool
   return grant;
 }
 
+/// For calls whose grants nobody wants.
+RedisLedger::Done<std::vector<Grant>> when_taken(RedisLedger::Done<Nothing> done) {
+  return [done = std::move(done)](const Result<std::vector<Grant>>& grants) {
+    if (grants)
+      done(Nothing{});
+    else
+      done(grants.error());
+  };
+}
+
 }  // namespace
 
 /// A call that may be several scripts: done when the last of them is.
 struct RedisLedger::Job {
   Incarnation incarnation;
   Reports reports;
-  bool last = false;
+  Kind kind = Kind::report;
   Done<std::vector<Grant>> done;
   std::vector<Grant> grants;
   std::optional<Error> error;
@@ -104,6 +114,15 @@ struct RedisLedger::Job {
   }
 };
 
+std::string RedisLedger::word_of(Kind kind) {
+  switch (kind) {
+    case Kind::report: return "report";
+    case Kind::end: return "end";
+    case Kind::write_off: return "write off";
+  }
+  return {};
+}
+
 RedisLedger::RedisLedger(redis::Client& client, const broker::RedisConfig& config,
                          const Clock& clock)
     : client_(client), config_(config), clock_(clock) {
@@ -112,25 +131,34 @@ RedisLedger::RedisLedger(redis::Client& client, const broker::RedisConfig& confi
 
 void RedisLedger::exchange(const Incarnation& incarnation, Reports reports,
                            Done<std::vector<Grant>> done) {
-  send(incarnation, std::move(reports), false, std::move(done));
+  send(incarnation, std::move(reports), Kind::report, std::move(done));
 }
 
 void RedisLedger::end(const Incarnation& incarnation, Reports last_reports, Done<Nothing> done) {
-  send(incarnation, std::move(last_reports), true,
-       [done = std::move(done)](const Result<std::vector<Grant>>& grants) {
-         if (grants)
-           done(Nothing{});
-         else
-           done(grants.error());
+  if (last_reports.size() <= reports_max)
+    return send(incarnation, std::move(last_reports), Kind::end, when_taken(std::move(done)));
+  // What does not fit one script is told before: an end that overtook a part of it, sent again for whatever
+  // reason, would leave that part out.
+  send(incarnation, std::move(last_reports), Kind::report,
+       [self = std::weak_ptr(self_), incarnation,
+        done = std::move(done)](const Result<std::vector<Grant>>& told) mutable {
+         const auto ledger = self.lock();
+         if (!ledger) return;
+         if (!told && !broker::says_ended(told.error())) return done(told.error());
+         (*ledger)->send(incarnation, {}, Kind::end, when_taken(std::move(done)));
        });
 }
 
-void RedisLedger::send(const Incarnation& incarnation, Reports reports, bool last,
+void RedisLedger::write_off(const Incarnation& incarnation, Done<Nothing> done) {
+  send(incarnation, {}, Kind::write_off, when_taken(std::move(done)));
+}
+
+void RedisLedger::send(const Incarnation& incarnation, Reports reports, Kind kind,
                        Done<std::vector<Grant>> done) {
   if (Status sound = check_call(incarnation, reports); !sound) return done(sound.error());
   std::map<std::size_t, std::vector<std::size_t>> by_shard;
   // The end of an incarnation is of all shards; that there is one is told to the first.
-  if (last)
+  if (kind != Kind::report)
     for (std::size_t shard = 0; shard < keys::shards; ++shard) by_shard[shard];
   if (reports.empty()) by_shard[0];
   for (std::size_t i = 0; i < reports.size(); ++i)
@@ -140,11 +168,10 @@ void RedisLedger::send(const Incarnation& incarnation, Reports reports, bool las
   job->incarnation = incarnation;
   job->grants.resize(reports.size());
   job->reports = std::move(reports);
-  job->last = last;
+  job->kind = kind;
   job->done = std::move(done);
   job->open = 1;  // held until all are sent
   for (auto& [shard, all] : by_shard) {
-    // Last reports that do not fit one script are told before the end itself, by an exchange.
     for (std::size_t first = 0; first == 0 || first < all.size(); first += reports_max) {
       const auto from = all.begin() + static_cast<std::ptrdiff_t>(first);
       const auto count = std::min(reports_max, all.size() - first);
@@ -160,14 +187,8 @@ void RedisLedger::send_shard(const std::shared_ptr<Job>& job, std::size_t shard,
   std::vector<std::string> names{keys::witness(shard), keys::open_incarnations(shard, who.relay_id),
                                  keys::ended_incarnations(shard, who.relay_id),
                                  keys::accounts_of(shard, who), keys::all_accounts(shard)};
-  const bool is_last_of_shard =
-      at.empty() || at.size() < reports_max ||
-      std::none_of(job->reports.begin() + static_cast<std::ptrdiff_t>(at.back()) + 1,
-                   job->reports.end(),
-                   [&](const UsageReport& r) { return keys::shard_of(r.account) == shard; });
   std::vector<std::string> arguments{"", std::to_string(config_.validity_time_ms),
-                                     keys::name_of(who),
-                                     job->last && is_last_of_shard ? "end" : "report",
+                                     keys::name_of(who), word_of(job->kind),
                                      std::to_string(broker::ended_incarnations_max)};
   for (const std::size_t i : at) {
     names.push_back(keys::account(job->reports[i].account));
@@ -189,16 +210,18 @@ void RedisLedger::take(Job& job, std::size_t shard, const std::vector<std::size_
                        const Result<redis::Answer>& answer) {
   // The end is taken once; an answer of it tells of no grants.
   const std::size_t items = 2 + at.size() * report_arguments;
+  const bool is_report = job.kind == Kind::report;
   if (!answer) {
-    // Ending twice is no error.
-    const bool ended_before = answer.error().message.find("ENDED") != std::string::npos;
-    if (!job.last || !ended_before) job.error = answer.error();
+    const auto& error = answer.error();
+    job.error = error.message.find("ENDED") == std::string::npos
+                    ? error
+                    : broker::ended_error(keys::name_of(job.incarnation));
   } else if (const auto& reply = answer.value().reply;
              !reply.has_items(2) || !reply.items[0].is_integer() || !reply.items[1].is_text() ||
-             (!job.last && reply.items.size() != items)) {
+             (is_report && reply.items.size() != items)) {
     job.error = Error{"the Redis ledger answered something else than grants"};
   } else {
-    if (!job.last) {
+    if (is_report) {
       for (std::size_t i = 0; i < at.size() && !job.error; ++i) {
         const auto grant = grant_in(reply, 2 + i * report_arguments, reply.items[0].integer > 0);
         if (grant)

@@ -36,6 +36,7 @@ class RedisLedger final : public broker::LedgerLink {
                 Done<std::vector<broker::Grant>> done) override;
   void end(const broker::Incarnation& incarnation, std::vector<broker::UsageReport> last_reports,
            Done<broker::Nothing> done) override;
+  void write_off(const broker::Incarnation& incarnation, Done<broker::Nothing> done) override;
   void open_incarnations(const std::string& relay_id,
                          Done<std::vector<broker::Incarnation>> done) override;
   void usage(broker::UnixSeconds since_s, Done<std::vector<broker::AccountUsage>> done) override;
@@ -63,7 +64,9 @@ class RedisLedger final : public broker::LedgerLink {
   struct Job;
   using Reports = std::vector<broker::UsageReport>;
 
-  void send(const broker::Incarnation& incarnation, Reports reports, bool last,
+  enum class Kind : std::uint8_t { report, end, write_off };
+  [[nodiscard]] static std::string word_of(Kind kind);
+  void send(const broker::Incarnation& incarnation, Reports reports, Kind kind,
             Done<std::vector<broker::Grant>> done);
   void send_shard(const std::shared_ptr<Job>& job, std::size_t shard, std::vector<std::size_t> at);
   void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,

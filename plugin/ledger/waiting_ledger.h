@@ -34,6 +34,9 @@ class WaitingLedger final : public broker::LedgerStore {
     return wait<broker::Nothing>(
         [&](auto done) { link_.end(incarnation, last_reports, std::move(done)); });
   }
+  [[nodiscard]] broker::Status write_off(const broker::Incarnation& incarnation) override {
+    return wait<broker::Nothing>([&](auto done) { link_.write_off(incarnation, std::move(done)); });
+  }
   [[nodiscard]] broker::Result<std::vector<broker::Incarnation>> open_incarnations(
       const std::string& relay_id) override {
     return wait<std::vector<broker::Incarnation>>(

@@ -50,6 +50,16 @@ Check check_info(const Reply& reply, Server& server) {
   return std::nullopt;
 }
 
+/// A server that drops keys when its memory is full would drop what was used, and grant it again.
+Check check_memory(const Reply& reply, Server&) {
+  if (reply.is_error()) return one_line(reply.text);
+  const std::string_view most = field(reply.text, "maxmemory");
+  const std::string_view policy = field(reply.text, "maxmemory_policy");
+  if (most.empty() || most == "0" || policy.empty() || policy == "noeviction") return std::nullopt;
+  return "it may drop accounts when its memory is full (maxmemory-policy " + one_line(policy) +
+         "): set maxmemory-policy noeviction";
+}
+
 }  // namespace
 
 std::vector<GreetingStep> greeting(const GreetingWish& wish) {
@@ -63,7 +73,10 @@ std::vector<GreetingStep> greeting(const GreetingWish& wish) {
   }
   if (wish.database != 0) steps.push_back({{"SELECT", std::to_string(wish.database)}, check_ok});
   if (wish.check_master) steps.push_back({{"ROLE"}, check_role});
-  if (wish.identify) steps.push_back({{"INFO", "server"}, check_info});
+  if (wish.identify) {
+    steps.push_back({{"INFO", "server"}, check_info});
+    steps.push_back({{"INFO", "memory"}, check_memory});
+  }
   steps.push_back({{"PING"}, check_ok});
   return steps;
 }

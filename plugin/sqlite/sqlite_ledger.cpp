@@ -151,8 +151,8 @@ Result<std::vector<Grant>> SqliteLedger::exchange(const Incarnation& incarnation
   const Result<IncarnationRow> row = find_incarnation(incarnation);
   if (!row) return row.error();
   if (row.value().ended)
-    return Error{fmt::format("incarnation {:016x} of relay {} has ended and cannot report any more",
-                             incarnation.id, incarnation.relay_id)};
+    return broker::ended_error(
+        fmt::format("{:016x} of relay {}", incarnation.id, incarnation.relay_id));
   std::vector<Grant> grants;
   grants.reserve(reports.size());
   for (const UsageReport& report : reports) {
@@ -186,6 +186,20 @@ Status SqliteLedger::end(const Incarnation& incarnation,
   const std::int64_t number = row.value().number;
   for (const UsageReport& report : last_reports)
     if (Status settled = settle_last(number, report); !settled) return settled;
+  if (Status folded = rows_.fold_shares(database_, number); !folded) return folded;
+  if (Status marked = mark_ended(incarnation, number); !marked) return marked;
+  return transaction.value().commit();
+}
+
+Status SqliteLedger::write_off(const Incarnation& incarnation) {
+  if (Status sound = check_call(incarnation, {}); !sound) return sound;
+  Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
+  if (!transaction) return transaction.error();
+  const Result<IncarnationRow> row = find_incarnation(incarnation);
+  if (!row) return row.error();
+  if (row.value().ended) return Nothing{};
+  const std::int64_t number = row.value().number;
+  if (Status charged = rows_.charge_grants(database_, number); !charged) return charged;
   if (Status folded = rows_.fold_shares(database_, number); !folded) return folded;
   if (Status marked = mark_ended(incarnation, number); !marked) return marked;
   return transaction.value().commit();

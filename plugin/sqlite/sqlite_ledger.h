@@ -30,6 +30,7 @@ class SqliteLedger final : public broker::LedgerStore {
       const std::vector<broker::UsageReport>& reports) override;
   [[nodiscard]] broker::Status end(const broker::Incarnation& incarnation,
                                    const std::vector<broker::UsageReport>& last_reports) override;
+  [[nodiscard]] broker::Status write_off(const broker::Incarnation& incarnation) override;
   [[nodiscard]] broker::Result<std::vector<broker::Incarnation>> open_incarnations(
       const std::string& relay_id) override;
   [[nodiscard]] broker::Result<std::vector<broker::AccountUsage>> usage(

@@ -71,7 +71,7 @@ Result<OthersTotals> others_of(const SqliteDatabase& database, const AccountRow&
 
 Result<SqliteRows> SqliteRows::prepare(SqliteDatabase& database) {
   SqliteRows rows;
-  const std::array<std::pair<SqliteStatement*, std::string_view>, 7> statements{{
+  const std::array<std::pair<SqliteStatement*, std::string_view>, 9> statements{{
       {&rows.find_account_,
        "SELECT number, client_to_peer_octets, peer_to_client_octets, client_to_peer_packets, "
        "peer_to_client_packets, charged_octets, granted_octets FROM accounts "
@@ -93,6 +93,13 @@ Result<SqliteRows> SqliteRows::prepare(SqliteDatabase& database) {
        "INSERT OR REPLACE INTO shares (incarnation, account, client_to_peer_octets, "
        "peer_to_client_octets, client_to_peer_packets, peer_to_client_packets, charged_octets, "
        "granted_octets, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&rows.charge_grants_,
+       "UPDATE accounts SET charged_octets = charged_octets + "
+       "(SELECT granted_octets - charged_octets FROM shares "
+       "WHERE incarnation = ?1 AND account = accounts.number) "
+       "WHERE number IN (SELECT account FROM shares WHERE incarnation = ?1)"},
+      {&rows.charge_shares_,
+       "UPDATE shares SET charged_octets = granted_octets WHERE incarnation = ?"},
       {&rows.fold_grants_,
        "UPDATE accounts SET granted_octets = granted_octets - "
        "(SELECT granted_octets - charged_octets FROM shares "
@@ -181,13 +188,22 @@ Status SqliteRows::store(const SqliteDatabase& database, const AccountKey& key,
   return Nothing{};
 }
 
-Status SqliteRows::fold_shares(const SqliteDatabase& database, std::int64_t incarnation) {
-  for (SqliteStatement* statement : {&fold_grants_, &drop_shares_}) {
-    StatementUse fold(*statement);
-    fold->bind(1, incarnation);
-    if (fold->step() != SQLITE_DONE) return database.error(writing);
+Status SqliteRows::run_for(const SqliteDatabase& database, std::int64_t incarnation,
+                           std::initializer_list<SqliteStatement*> statements) {
+  for (SqliteStatement* statement : statements) {
+    StatementUse use(*statement);
+    use->bind(1, incarnation);
+    if (use->step() != SQLITE_DONE) return database.error(writing);
   }
   return Nothing{};
+}
+
+Status SqliteRows::charge_grants(const SqliteDatabase& database, std::int64_t incarnation) {
+  return run_for(database, incarnation, {&charge_grants_, &charge_shares_});
+}
+
+Status SqliteRows::fold_shares(const SqliteDatabase& database, std::int64_t incarnation) {
+  return run_for(database, incarnation, {&fold_grants_, &drop_shares_});
 }
 
 }  // namespace plugin

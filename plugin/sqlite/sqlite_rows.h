@@ -38,15 +38,23 @@ class SqliteRows {
   /// shares: what they used stays in the accounts' sums.
   [[nodiscard]] broker::Status fold_shares(const SqliteDatabase& database,
                                            std::int64_t incarnation);
+  /// Charges all that the incarnation's shares were granted.
+  [[nodiscard]] broker::Status charge_grants(const SqliteDatabase& database,
+                                             std::int64_t incarnation);
 
  private:
+  [[nodiscard]] static broker::Status run_for(const SqliteDatabase& database,
+                                              std::int64_t incarnation,
+                                              std::initializer_list<SqliteStatement*> statements);
+
   [[nodiscard]] broker::Result<std::int64_t> store_account(const SqliteDatabase& database,
                                                            const broker::AccountKey& key,
                                                            std::int64_t number,
                                                            const broker::Share& sums);
 
   SqliteStatement find_account_, insert_account_, update_account_;
-  SqliteStatement find_share_, store_share_, fold_grants_, drop_shares_;
+  SqliteStatement find_share_, store_share_, charge_grants_, charge_shares_, fold_grants_,
+      drop_shares_;
 };
 
 /// The sums without one share. An error when the sums do not hold it: then the file is damaged.

@@ -110,6 +110,16 @@ TEST_CASE("a server without memory refuses, and takes commands once it has some"
   CHECK(loop.client->problem().empty());
 }
 
+TEST_CASE("a server that may drop accounts is not used") {
+  RedisServer redis({.arguments = {"--maxmemory", "50mb", "--maxmemory-policy", "volatile-lru"}});
+  Loop loop(config_for(redis));
+  CHECK_FALSE(loop.call({"PING"}));
+  CHECK_THAT(loop.client->problem(),
+             Contains("volatile-lru") && Contains("set maxmemory-policy noeviction"));
+  REQUIRE(redis.cli({"CONFIG", "SET", "maxmemory-policy", "noeviction"}) == "OK\n");
+  CHECK(loop.until([&] { return loop.client->problem().empty(); }));
+}
+
 TEST_CASE("a script is loaded by need, also after the server has forgotten it") {
   RedisServer redis;
   Loop loop(config_for(redis));

@@ -45,6 +45,48 @@ TEST_CASE("a relay with the id of one that is alive does not start, and that one
   RunningBroker successor(config(redis, "fra1"));
 }
 
+TEST_CASE(
+    "all that a relay was granted counts when its id starts elsewhere without its meter table, and "
+    "it ends",
+    "[fleet][redis]") {
+  turntest::RedisServer redis;
+  RunningBroker first(config(redis, "fra1"));
+  FakeRelay relay(first.broker(), first.host, 0);
+  testing::FakeAllocation call;
+  REQUIRE(testing::eventually([&] { return allocate(relay, of_acme("alice"), call) == 0; }));
+  constexpr std::uint64_t limit = 1'000'000;
+  std::uint64_t relayed = 0;
+  const auto send = [&](FakeRelay& through, testing::FakeAllocation& of) {
+    if (!through.relay(of, TURN_CLIENT_TO_PEER, 1'000)) return false;
+    relayed += 1'000;
+    return true;
+  };
+  REQUIRE(testing::eventually([&] { return send(relay, call) && relayed >= limit / 4; }));
+  // Nobody hears of it any more, and it relays on.
+  REQUIRE(redis.cli({"DEL", "turnbroker:{fleet}:relay:fra1"}) == "1\n");
+  RunningBroker second(config(redis, "fra1"));
+  CHECK(second.host.log_text().find("all that it was granted counts as used") != std::string::npos);
+  FakeRelay other(second.broker(), second.host, 0);
+  testing::FakeAllocation other_call;
+  REQUIRE(allocate(other, of_acme("bob"), other_call) == 0);
+  const auto cut = [](const testing::FakeHost& host, const char* line) {
+    return host.log_text().find(line) != std::string::npos;
+  };
+  CHECK(testing::eventually([&] {
+    send(other, other_call);
+    return cut(second.host, "is exhausted");
+  }));
+  while (send(relay, call)) continue;
+  CHECK(relayed <= limit);
+  CHECK(testing::eventually([&] { return cut(first.host, "cannot report any more"); }));
+  relay.close(call, TURN_CLOSE_QUOTA_EXHAUSTED);
+  CHECK(testing::eventually([&] { return first.host.stop_asked(); }));
+  CHECK(allocate(relay, of_acme("carol"), call) != 0);
+  first.stop();
+  CHECK(cut(first.host, "relayed after the last report that the ledger took"));
+  CHECK_FALSE(cut(first.host, "everything is settled"));
+}
+
 TEST_CASE("a relay that lost its state directory starts when the fleet has forgotten its last run",
           "[fleet][redis]") {
   turntest::RedisServer redis;

@@ -34,7 +34,10 @@ class RandomLife {
     } else if (what < 88) {
       const Incarnation who = incarnation();
       const std::vector<UsageReport> reports = some_reports();
-      same(model.end(who, reports), store.end(who, reports));
+      if (what < 86)
+        same(model.end(who, reports), store.end(who, reports));
+      else
+        same(model.write_off(who), store.write_off(who));
     } else if (what < 92) {
       const std::int64_t since_s = period();
       same(model.usage(since_s), store.usage(since_s));

@@ -176,6 +176,46 @@ STORE_TEST("an ended incarnation cannot report, and ending it again changes noth
   CHECK_FALSE(fixture.store().exchange(relay_a, {report}));
 }
 
+STORE_TEST("what an incarnation that is written off was granted is charged, in all its accounts") {
+  TestType fixture;
+  LedgerStore& store = fixture.store();
+  const broker::AccountKey acme_audio{"acme", broker::MediaType::audio, 0, ""};
+  exchange_one(store, relay_a, Report(acme_video, 100).charged(10).granted(10).wants(70));
+  exchange_one(store, relay_a, Report(acme_audio, 100).charged(1).granted(1).wants(4));
+  exchange_one(store, relay_b, Report(acme_video, 100).charged(5).granted(5).wants(5));
+  CHECK(store.write_off(relay_a));
+  const broker::AccountUsage usage = usage_of(store, acme_video);
+  CHECK(usage.charged_octets == 85);
+  CHECK(usage.granted_octets == 90);
+  CHECK(usage.used.octets[0] == 15);
+  CHECK(usage_of(store, acme_audio).charged_octets == 5);
+  CHECK(usage_of(store, acme_audio).granted_octets == 5);
+  CHECK(exchange_one(store, relay_b, Report(acme_video, 100).charged(5).granted(10).wants(100))
+            .granted_octets == 20);
+  // It has ended: nothing of it counts any more, nor again.
+  const auto late = store.exchange(relay_a, {Report(acme_video, 100).charged(80).granted(80)});
+  REQUIRE_FALSE(late);
+  CHECK(broker::says_ended(late.error()));
+  CHECK(store.write_off(relay_a));
+  CHECK(store.end(relay_a, {Report(acme_video, 100).charged(80).granted(80)}));
+  CHECK(got(store.open_incarnations("a")).empty());
+  CHECK(usage_of(store, acme_video).charged_octets == 85);
+  fixture.reopen();
+  CHECK(usage_of(fixture.store(), acme_video).charged_octets == 85);
+}
+
+STORE_TEST("one that never reported, or has ended, can be written off and changes nothing") {
+  TestType fixture;
+  LedgerStore& store = fixture.store();
+  CHECK(store.write_off(relay_a));
+  CHECK_FALSE(store.exchange(relay_a, {}));
+  exchange_one(store, relay_b, Report(acme_video, 100).charged(10).granted(10).wants(70));
+  CHECK(store.end(relay_b, {}));
+  CHECK(store.write_off(relay_b));
+  CHECK(usage_of(store, acme_video).charged_octets == 10);
+  CHECK(usage_of(store, acme_video).granted_octets == 10);
+}
+
 STORE_TEST("an incarnation that never reported can end, with totals") {
   TestType fixture;
   LedgerStore& store = fixture.store();

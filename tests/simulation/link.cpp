@@ -262,6 +262,7 @@ void Link::tick() {
 void Link::end(const Incarnation&, std::vector<UsageReport>, LedgerLink::Done<Nothing> done) {
   done(not_asked);
 }
+void Link::write_off(const Incarnation&, LedgerLink::Done<Nothing> done) { done(not_asked); }
 void Link::open_incarnations(const std::string&, LedgerLink::Done<std::vector<Incarnation>> done) {
   done(not_asked);
 }

@@ -66,6 +66,7 @@ class Link final : public broker::LedgerLink, public broker::PlacesLink {
   // The relay asks these of the store while it starts and stops, at once (start_store.h).
   void end(const broker::Incarnation&, std::vector<broker::UsageReport>,
            LedgerLink::Done<broker::Nothing> done) override;
+  void write_off(const broker::Incarnation&, LedgerLink::Done<broker::Nothing> done) override;
   void open_incarnations(const std::string&,
                          LedgerLink::Done<std::vector<broker::Incarnation>> done) override;
   void usage(broker::UnixSeconds,

@@ -26,6 +26,7 @@ bool Relay::start(const Limits& limits) {
     const auto recovered = plugin::recover(
         table.value(), boot, store, [](const auto&) {}, [] { return broker::Nothing{}; });
     if (!recovered) return false;
+    ended_[recovered.value().incarnation] = recovered.value().reports;
     if (Life* life = place_.truth.life({id_, recovered.value().incarnation}); life != nullptr)
       place_.truth.ended(*life, false);
     ::unlink(path_.c_str());
@@ -34,7 +35,10 @@ bool Relay::start(const Limits& limits) {
   const auto open = store.open_incarnations(id_);
   if (!open) return false;
   for (const auto& who : open.value())
-    if (!store.end(who, {})) return false;
+    // One whose end the store has forgotten, or one that was granted nothing yet.
+    if (const auto ended = ended_.find(who.id);
+        !(ended == ended_.end() ? store.write_off(who) : store.end(who, ended->second)))
+      return false;
   const broker::Incarnation who{id_, world.below(UINT64_MAX - 1) + 1};
   if (!store.exchange(who, {})) return false;
   auto table = plugin::MeterTable::create(path_, {96, 64}, who.id, id_, boot);
@@ -60,7 +64,8 @@ bool Relay::stop() {
   StartStore store(place_.world, place_.store, reachable_ && place_.store.is_up());
   Life& life = process_->life();
   process_->close_all();
-  const auto ended = store.end(life.who, process_->last_reports());
+  const auto reports = process_->last_reports();
+  const auto ended = store.end(life.who, reports);
   process_.reset();
   place_.world.note("{}: stops, {}", id_, ended ? "settled" : "to be settled");
   if (!ended) {
@@ -68,6 +73,7 @@ bool Relay::stop() {
     return false;
   }
   place_.truth.ended(life, true);
+  ended_[life.who.id] = reports;
   ::unlink(path_.c_str());
   left_table_ = false;
   return true;

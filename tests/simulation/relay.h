@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ class Relay {
   std::uint64_t boots_ = 1;
   std::int64_t quiet_until_ms_ = 0;
   bool reachable_ = true;
+  /// As plugin/ledger/ended_lives.h keeps them.
+  std::map<std::uint64_t, std::vector<broker::UsageReport>> ended_{};
   bool left_table_ = false;
   std::unique_ptr<Process> process_;
 };

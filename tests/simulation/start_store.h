@@ -28,6 +28,9 @@ class StartStore final : public broker::LedgerStore {
                      const std::vector<broker::UsageReport>& last_reports) override {
     return perhaps<broker::Nothing>([&] { return store_.end(who, last_reports); });
   }
+  broker::Status write_off(const broker::Incarnation& who) override {
+    return perhaps<broker::Nothing>([&] { return store_.write_off(who); });
+  }
   broker::Result<std::vector<broker::Incarnation>> open_incarnations(
       const std::string& relay_id) override {
     return perhaps<std::vector<broker::Incarnation>>(

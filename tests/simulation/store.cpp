@@ -117,6 +117,15 @@ broker::Status Store::end(const Incarnation& who, const std::vector<UsageReport>
   return broker::Nothing{};
 }
 
+broker::Status Store::write_off(const Incarnation& who) {
+  for (Shard& shard : data_) {
+    if (auto status = shard.ledger.write_off(who); !status) return status;
+    shard.places.end(who);
+    [[maybe_unused]] const auto learning = learning_ms(shard);
+  }
+  return broker::Nothing{};
+}
+
 std::vector<Incarnation> Store::open_incarnations(const std::string& relay_id) {
   std::vector<Incarnation> open;
   for (Shard& shard : data_) {

@@ -42,6 +42,7 @@ class Store {
                                          std::vector<broker::PlacesReport> reports);
   broker::Status end(const broker::Incarnation& who,
                      const std::vector<broker::UsageReport>& last_reports);
+  broker::Status write_off(const broker::Incarnation& who);
   [[nodiscard]] std::vector<broker::Incarnation> open_incarnations(const std::string& relay_id);
   [[nodiscard]] std::vector<broker::AccountUsage> usage();
   /// Places, by anybody.

@@ -25,7 +25,7 @@ class ModelLedger final : public LedgerStore {
   Result<std::vector<Grant>> exchange(const Incarnation& incarnation,
                                       const std::vector<UsageReport>& reports) override {
     if (Status sound = check(incarnation, reports); !sound) return sound.error();
-    if (has_ended(incarnation)) return Error{"the incarnation has ended"};
+    if (has_ended(incarnation)) return ended_error(incarnation.relay_id);
     Shares shares = shares_of(incarnation);
     std::vector<Grant> grants;
     for (const UsageReport& report : reports) {
@@ -37,6 +37,13 @@ class ModelLedger final : public LedgerStore {
     }
     open_[incarnation] = std::move(shares);
     return grants;
+  }
+
+  Status write_off(const Incarnation& incarnation) override {
+    if (has_ended(incarnation)) return Nothing{};
+    if (const auto open = open_.find(incarnation); open != open_.end())
+      for (auto& [account, share] : open->second) share = written_off_share(share);
+    return end(incarnation, {});
   }
 
   Status end(const Incarnation& incarnation,

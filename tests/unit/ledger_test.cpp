@@ -94,6 +94,12 @@ TEST_CASE("totals without a number only grow, each by itself") {
   CHECK(settled.share == Share{{{9, 5}, {5, 9}}, 6, 6, 3});
 }
 
+TEST_CASE("of an incarnation that left nothing, all that it was granted is charged") {
+  CHECK(broker::written_off_share({{{9, 5}, {5, 9}}, 6, 60, 3}) ==
+        Share{{{9, 5}, {5, 9}}, 60, 60, 3});
+  CHECK(broker::written_off_share({}) == Share{});
+}
+
 TEST_CASE("the end of an incarnation returns what was not used") {
   const Share stored{{{9, 5}, {5, 9}}, 6, 60, 3};
   CHECK(end_share(stored, nullptr) == Share{{{9, 5}, {5, 9}}, 6, 6, 3});

@@ -103,6 +103,10 @@ struct Settlement {
 /// granted and did not use goes back. The last word is taken by settle_report's rules.
 [[nodiscard]] Share end_share(const Share& stored, const UsageReport* last_report);
 
+/// The share of an incarnation that left nothing from which its last totals could be told: it may have used, and may
+/// still be using, whatever it was granted, so all of that is charged. The octets it told of stay as they are.
+[[nodiscard]] Share written_off_share(const Share& stored);
+
 /// Whether all amounts are 0 .. octets_max and the account key is within its bounds. The error
 /// names the account and the amount.
 [[nodiscard]] Status check_report(const UsageReport& report);

@@ -6,14 +6,16 @@
 --       2 set of the relay's open incarnations   3 sorted set of its ended ones
 --       4 set of the accounts and the places (places.lua) that this incarnation has a share of
 --       5 set of all accounts of the shard       6.. an account for each report
--- ARGV  1 run id of this server   2 validity time, ms   3 relay:incarnation   4 "report" or "end"
+-- ARGV  1 run id of this server   2 validity time, ms   3 relay:incarnation
+--       4 "report", "end", or "write off": an end that charges all that was granted
 --       5 ended incarnations kept, then nine for each report:
 --       limit charged granted wanted octets0 octets1 packets0 packets1 sequence
 -- Returns {ms it still learns, epoch, then nine for each report:
 --       granted remaining others' charged octets0 octets1 packets0 packets1 granted, holders}
 local sums_fields = {'g', 'c', 'o0', 'o1', 'p0', 'p1'}
 local share_field = 's:' .. ARGV[3]
-local report_ends = ARGV[4] == 'end'
+local is_written_off = ARGV[4] == 'write off'
+local report_ends = is_written_off or ARGV[4] == 'end'
 
 local function read_share(text)
   if not text then return {g = 0, c = 0, o0 = 0, o1 = 0, p0 = 0, p1 = 0, n = 0}, false end
@@ -39,7 +41,8 @@ local function is_nothing(account, share)
   return true
 end
 
--- When the accounts of a period are forgotten: relays that were away for as long may still have settled.
+-- When the accounts of a period, and ended incarnations, are forgotten: relays that were away for as long may
+-- still have settled.
 local ended_kept_s = 100 * 86400
 
 local function begin_account(key)
@@ -144,8 +147,10 @@ if report_ends then
     local others = others_of(account)
     local share = account.share
     if account.had_share or account.changed then
-      local last = {n = 0, g = share.c}
-      for _, name in ipairs(sums_fields) do if name ~= 'g' then last[name] = share[name] end end
+      local last = {n = 0}
+      for _, name in ipairs(sums_fields) do last[name] = share[name] end
+      if is_written_off then last.c = math.max(share.c, share.g) end
+      last.g = last.c
       store(account, last, others)
     end
   end
@@ -178,5 +183,7 @@ if report_ends then
   local newest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
   redis.call('ZADD', KEYS[3], text_of(amount(newest[2] or '0') + 1), ARGV[3])
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - amount(ARGV[5]))
+  -- No report is as late as that; ids that are used once would stay for ever.
+  redis.call('EXPIRE', KEYS[3], ended_kept_s)
 end
 return answer

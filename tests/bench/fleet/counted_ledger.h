@@ -40,6 +40,9 @@ class CountedLedger final : public broker::LedgerLink {
            Done<broker::Nothing> done) override {
     link_.end(incarnation, std::move(last_reports), std::move(done));
   }
+  void write_off(const broker::Incarnation& incarnation, Done<broker::Nothing> done) override {
+    link_.write_off(incarnation, std::move(done));
+  }
   void open_incarnations(const std::string& relay_id,
                          Done<std::vector<broker::Incarnation>> done) override {
     link_.open_incarnations(relay_id, std::move(done));

@@ -27,6 +27,7 @@ class LedgerLink {
                         Done<std::vector<Grant>> done) = 0;
   virtual void end(const Incarnation& incarnation, std::vector<UsageReport> last_reports,
                    Done<Nothing> done) = 0;
+  virtual void write_off(const Incarnation& incarnation, Done<Nothing> done) = 0;
   virtual void open_incarnations(const std::string& relay_id,
                                  Done<std::vector<Incarnation>> done) = 0;
   virtual void usage(UnixSeconds since_s, Done<std::vector<AccountUsage>> done) = 0;

@@ -37,6 +37,15 @@ inline constexpr std::size_t revocation_octets_max = 600;
 /// a report that comes 1000 restarts late would be taken for a new incarnation's.
 inline constexpr std::size_t ended_incarnations_max = 1'000;
 
+/// What an incarnation that has ended is answered when it reports.
+inline constexpr std::string_view ended_text = "has ended and cannot report any more";
+[[nodiscard]] inline Error ended_error(std::string_view incarnation) {
+  return {"incarnation " + std::string(incarnation) + " " + std::string(ended_text)};
+}
+[[nodiscard]] inline bool says_ended(const Error& error) {
+  return error.message.ends_with(ended_text);
+}
+
 class LedgerStore {
  public:
   virtual ~LedgerStore() = default;
@@ -55,6 +64,10 @@ class LedgerStore {
   /// reported before.
   [[nodiscard]] virtual Status end(const Incarnation& incarnation,
                                    const std::vector<UsageReport>& last_reports) = 0;
+
+  /// Ends an incarnation that left nothing to tell its last totals from: all that it was granted is charged
+  /// (written_off_share). Otherwise as end(), also when it has ended already.
+  [[nodiscard]] virtual Status write_off(const Incarnation& incarnation) = 0;
 
   /// Incarnations of this relay that have reported and not ended, ordered by id.
   [[nodiscard]] virtual Result<std::vector<Incarnation>> open_incarnations(

@@ -1,0 +1,50 @@
+// What this relay's earlier incarnations told the ledger last, kept for a ledger that forgets it.
+// Owner: the broker. Threads: the broker thread; while it starts, the starting thread.
+//
+// Only the ledger has the totals of an incarnation that has ended. One that was emptied, or set back to before
+// the end, would grant what they used once more.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "broker/ports/ledger_store.h"
+
+namespace plugin {
+
+class EndedLives {
+ public:
+  struct Life {
+    broker::Incarnation who;
+    broker::UnixSeconds ended_s = 0;
+    std::vector<broker::UsageReport> reports;
+  };
+  /// Less than the ledger remembers as ended: what it has forgotten to have ended would count twice.
+  static constexpr std::size_t lives_max = broker::ended_incarnations_max / 2;
+  static constexpr std::size_t reports_max = 50'000;
+  static constexpr broker::UnixSeconds kept_s = std::int64_t{90} * 86'400;
+
+  /// The file at `path` if there is one: JSON, replaced as a whole.
+  [[nodiscard]] static broker::Result<EndedLives> open(std::string path);
+
+  /// Durable when it returns. The oldest ones are dropped beyond these bounds; so are accounts that the
+  /// life has not used.
+  [[nodiscard]] broker::Status remember(const broker::Incarnation& who,
+                                        const std::vector<broker::UsageReport>& last_reports,
+                                        broker::UnixSeconds now_s);
+  /// Null: not known.
+  [[nodiscard]] const Life* find(const broker::Incarnation& who) const;
+  /// The oldest first.
+  [[nodiscard]] const std::deque<Life>& all() const { return lives_; }
+
+ private:
+  explicit EndedLives(std::string path) : path_(std::move(path)) {}
+  [[nodiscard]] broker::Status save() const;
+
+  std::string path_;
+  std::deque<Life> lives_;
+};
+
+}  // namespace plugin
