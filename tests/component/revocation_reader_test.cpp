@@ -41,6 +41,9 @@ class AskedLedger final : public broker::LedgerLink {
                 Done<std::vector<broker::Grant>>) override {}
   void end(const broker::Incarnation&, std::vector<broker::UsageReport>,
            Done<broker::Nothing>) override {}
+  void write_off(const broker::Incarnation&, Done<broker::Nothing> done) override {
+    done(broker::Nothing{});
+  }
   void open_incarnations(const std::string&, Done<std::vector<broker::Incarnation>>) override {}
   void usage(broker::UnixSeconds, Done<std::vector<broker::AccountUsage>>) override {}
   void revoke(const std::string&, broker::UnixSeconds, broker::UnixSeconds,
