@@ -103,9 +103,9 @@ TEST_CASE("a relay that lost its state directory starts when the fleet has forgo
     REQUIRE(redis.cli({"COPY", hash, hash + ":kept"}) == "1\n");
   }
   REQUIRE(redis.cli({"RENAME", hash + ":kept", hash}) == "OK\n");
+  const auto begin = std::chrono::steady_clock::now();
   REQUIRE(redis.cli({"PEXPIRE", hash, "2000"}) == "1\n");
   REQUIRE(redis.cli({"SADD", "turnbroker:{tb0}:open:fra1", "fra1:" + incarnation}) == "1\n");
-  const auto begin = std::chrono::steady_clock::now();
   RunningBroker again(config(redis, "fra1"));
   CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'500));
 }
@@ -133,11 +133,10 @@ TEST_CASE("a start that died in its midst holds up the next for as long as its c
           "[fleet][redis]") {
   turntest::RedisServer redis;
   const std::string claim = "turnbroker:{fleet}:claim:fra1";
-  REQUIRE(redis.cli({"SET", claim, "another", "PX", "1500"}) == "OK\n");
   const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(redis.cli({"SET", claim, "another", "PX", "1500"}) == "OK\n");
   RunningBroker again(config(redis, "fra1"));
-  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'300));
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(5'000));
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'400));
   // The first heartbeat ends its own.
   CHECK(testing::eventually([&] { return redis.cli({"EXISTS", claim}) == "0\n"; }));
   CHECK(redis.cli({"EXISTS", "turnbroker:{fleet}:relay:fra1"}) == "1\n");
@@ -148,8 +147,8 @@ TEST_CASE("an id is claimed in a cluster as at one server", "[fleet][redis]") {
   const std::string claim = "turnbroker:{fleet}:claim:fra1";
   turntest::RedisServer& owner =
       cluster.node(turntest::RedisCluster::owner_of(plugin::redis::slot_of(claim)));
-  REQUIRE(owner.cli({"SET", claim, "another", "PX", "1500"}) == "OK\n");
   const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(owner.cli({"SET", claim, "another", "PX", "1500"}) == "OK\n");
   RunningBroker relay("[broker.store]\nkind = \"redis\"\nmode = \"cluster\"\nurls = [\"redis://" +
                       cluster.node(0).address() +
                       "\"]\nvalidity_time = \"1s\"\n[relay]\nid = \"fra1\"\n" +
