@@ -181,9 +181,12 @@ BrokerStatus Broker::status() {
   status.allocations_max = table_->header().allocations_max;
   status.accounts = book_->size();
   status.records_written = records_->written();
-  const std::string kind = config_->store.redis ? "redis" : "sqlite";
-  status.store =
-      settler_->store_error().empty() ? kind + " ok" : kind + ": " + settler_->store_error();
+  std::vector<std::string> wrong;
+  if (!settler_->store_error().empty()) wrong.push_back(settler_->store_error());
+  for (const FleetPart& part : fleet_parts())
+    if (!part.problem.empty()) wrong.push_back(part.problem);
+  status.store = started_config_->store.redis ? "redis" : "sqlite";
+  status.store += wrong.empty() ? " ok" : ": " + fmt::format("{}", fmt::join(wrong, "; "));
   status.drain = drain_status();
   return status;
 }

@@ -35,6 +35,7 @@
 #include "broker/state_dir.h"
 #include "broker/usage_teller.h"
 #include "clock.h"
+#include "complaint.h"
 #include "config_files.h"
 #include "ctl/control.h"
 #include "ctl/control_server.h"
@@ -136,6 +137,8 @@ class Broker final : public Control, public BrokerDesk {
   void close_ledger();
   void save_revocations();
   void take_saved(const broker::LedgerStore::Revocation& revocation, const broker::Status& status);
+  /// What a relay of a fleet does all the time, and why it cannot.
+  [[nodiscard]] std::vector<FleetPart> fleet_parts() const;
   void take_list(std::vector<broker::LedgerStore::Revocation> list, bool all);
   void on_recall(const broker::AccountKey& account);
   void on_exhausted(const broker::AccountKey& account);
@@ -180,6 +183,7 @@ class Broker final : public Control, public BrokerDesk {
   void on_watch();
 
   // twin.cpp
+  [[nodiscard]] broker::Status claim_id(const std::string& token);
   [[nodiscard]] broker::Status refuse_twin(const std::vector<broker::Incarnation>& open);
 
   // fleet.cpp
@@ -246,6 +250,7 @@ class Broker final : public Control, public BrokerDesk {
   std::vector<Unsaved> unsaved_revocations_;  ///< the ledger has not taken them yet
   std::string config_error_;
   broker::UnixSeconds config_loaded_s_ = 0;
+  Complaint revocations_read_;
   ConfigWatch watch_{real_config_files()};
   broker::UnixSeconds started_s_ = 0;
 

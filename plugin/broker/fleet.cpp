@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "broker/broker.h"
+#include "ledger/ledger_keys.h"
 #include "version.h"
 
 namespace plugin {
@@ -18,7 +19,12 @@ std::int64_t machine_steady_us() {
 }  // namespace
 
 Broker::Broker(Host host, const Clock& clock)
-    : host_(host), clock_(clock), load_(system_load_sources(), machine_steady_us) {}
+    : host_(host),
+      clock_(clock),
+      revocations_read_(host_, "the relay cannot read what is revoked (" +
+                                   ledger_keys::revoked_until() + ", " +
+                                   ledger_keys::revoked_since() + ")"),
+      load_(system_load_sources(), machine_steady_us) {}
 
 std::uint64_t Broker::live_allocations() const {
   std::uint64_t live = 0;

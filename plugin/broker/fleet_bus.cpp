@@ -1,10 +1,17 @@
 #include "broker/fleet_bus.h"
 
+#include <utility>
+
 #include "fleet/publish.h"
 
 namespace plugin {
 
-FleetBus::FleetBus(redis::Client& client, const Host& host) : client_(client), host_(host) {
+namespace {
+constexpr std::int64_t told_interval_ms = 1'000;
+}  // namespace
+
+FleetBus::FleetBus(redis::Client& client, const Host& host, const Clock& clock)
+    : client_(client), host_(host), clock_(clock) {
   client_.subscribe(
       {channels::recall, channels::recall_places, channels::exhausted, channels::control},
       [this](const std::string& channel, const std::string& payload) { take(channel, payload); },
@@ -15,9 +22,7 @@ FleetBus::FleetBus(redis::Client& client, const Host& host) : client_(client), h
 }
 
 void FleetBus::take(const std::string& channel, const std::string& payload) {
-  const auto refused = [&](const broker::Error& error) {
-    host_.warning("a message on {} is dropped: {}", channel, error.message);
-  };
+  const auto refused = [&](const broker::Error& error) { drop(channel, error); };
   const auto of_account = [&](const auto& handler) {
     if (const auto account = parse_account(payload))
       handler(account.value());
@@ -36,6 +41,24 @@ void FleetBus::take(const std::string& channel, const std::string& payload) {
     else
       refused(command.error());
   }
+}
+
+void FleetBus::drop(const std::string& channel, const broker::Error& error) {
+  const std::int64_t now_ms = clock_.steady_ms();
+  look();
+  if (now_ms < next_told_ms_) {
+    ++dropped_untold_;
+    return;
+  }
+  next_told_ms_ = now_ms + told_interval_ms;
+  host_.warning("a message on {} is dropped: {}", channel, error.message);
+}
+
+void FleetBus::look() {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (dropped_untold_ == 0 || now_ms < next_told_ms_) return;
+  next_told_ms_ = now_ms + told_interval_ms;
+  host_.warning("{} more messages of the fleet are dropped", std::exchange(dropped_untold_, 0));
 }
 
 void FleetBus::tell_revoked() { publish(client_, channels::control, revoked_message()); }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/account.h"
+#include "clock.h"
 #include "fleet/fleet_messages.h"
 #include "host.h"
 #include "redis/client.h"
@@ -16,8 +17,8 @@ namespace plugin {
 
 class FleetBus {
  public:
-  /// Subscribes. Both borrowed.
-  FleetBus(redis::Client& client, const Host& host);
+  /// Subscribes. All borrowed.
+  FleetBus(redis::Client& client, const Host& host, const Clock& clock);
 
   void on_recall(std::function<void(const broker::AccountKey&)> handler) {
     recall_ = std::move(handler);
@@ -33,12 +34,18 @@ class FleetBus {
   }
 
   void tell_revoked();
+  /// To be called about once a second: tells the log of what was dropped since it was told last.
+  void look();
 
  private:
   void take(const std::string& channel, const std::string& payload);
+  void drop(const std::string& channel, const broker::Error& error);
 
   redis::Client& client_;
   const Host& host_;
+  const Clock& clock_;
+  std::int64_t next_told_ms_ = 0;  ///< the log has a line a second of dropped messages, at most
+  std::uint64_t dropped_untold_ = 0;
   std::function<void(const broker::AccountKey&)> recall_ = [](const auto&) {};
   std::function<void(const broker::AccountKey&)> recall_places_ = [](const auto&) {};
   std::function<void(const broker::AccountKey&)> exhausted_ = [](const auto&) {};

@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 #include "broker/cutter.h"
+#include "ledger/ledger_keys.h"
 #include "ledger/local_ledger.h"
 #include "ledger/redis_books.h"
 #include "ledger/redis_ledger.h"
@@ -73,7 +74,7 @@ broker::Status Broker::open_ledger() {
   redis_->on_server([tell_again, last = std::string()](const redis::Server& server) mutable {
     if (std::exchange(last, server.run_id) != server.run_id) tell_again();
   });
-  bus_ = std::make_unique<FleetBus>(*redis_, host_);
+  bus_ = std::make_unique<FleetBus>(*redis_, host_, clock_);
   bus_->on_recall([this](const broker::AccountKey& account) { on_recall(account); });
   bus_->on_recall_places([this](const broker::AccountKey& account) {
     if (keeper_ != nullptr) keeper_->give_back({account.csp, account.media});
@@ -89,7 +90,13 @@ broker::Status Broker::open_ledger() {
   revocation_reader_ = std::make_unique<RevocationReader>(
       *link_, clock_,
       [this](std::vector<Revocation> list, bool all) { take_list(std::move(list), all); },
-      [](const broker::Status&) {});
+      [this](const broker::Status& status) {
+        if (status)
+          revocations_read_.works();
+        else
+          revocations_read_.fails(status.error().message,
+                                  !redis_->reaches(ledger_keys::revoked_until()));
+      });
   return await_ledger();
 }
 
@@ -168,6 +175,14 @@ void Broker::take_saved(const Revocation& revocation, const broker::Status& stat
   unsaved_revocations_.erase(found);
   known_revocations_.push_back(revocation);
   bus_->tell_revoked();
+}
+
+std::vector<FleetPart> Broker::fleet_parts() const {
+  if (redis_ == nullptr) return {};
+  return {{"subscriptions", redis_->subscription_problem()},
+          {"heartbeat", registry_->heartbeat_problem()},
+          {"roster", registry_->roster_problem()},
+          {"revocations", revocations_read_.text()}};
 }
 
 void Broker::take_list(std::vector<Revocation> list, bool all) {

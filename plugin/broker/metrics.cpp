@@ -101,6 +101,7 @@ MetricsView Broker::metrics() {
   add_quotas(view);
   view.refused = relay_side_->refusals().counts();
   view.ledger = ledger_metrics();
+  view.fleet_parts = fleet_parts();
   view.records = {records_->written(), records_->lost(), records_->pending(), std::nullopt};
   if (record_stream_ != nullptr)
     view.records.stream_backlog_octets = record_stream_->backlog_octets();

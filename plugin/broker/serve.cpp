@@ -80,6 +80,7 @@ void Broker::every_second() {
   if (!config_error_.empty()) [[maybe_unused]]
     const auto reported = reload();
   link_->look_for_loss();
+  if (bus_ != nullptr) bus_->look();
   settler_->report_changes();
   if (lives_teller_ != nullptr) lives_teller_->look();
   save_revocations();

@@ -201,6 +201,8 @@ broker::Status Broker::settle_earlier() {
 
 broker::Status Broker::make_table() {
   const auto& config = *config_;
+  if (auto status = claim_id(fmt::format("{:016x}", random_incarnation())); !status)
+    return with_name("ledger", status.error());
   auto open = store_->open_incarnations(config.relay.id);
   if (!open) return with_name("ledger", open.error());
   if (auto status = refuse_twin(open.value()); !status) return with_name("ledger", status.error());

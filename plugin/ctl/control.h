@@ -70,7 +70,7 @@ struct BrokerStatus {
   std::uint64_t allocations_max = 0;
   std::uint64_t accounts = 0;
   std::uint64_t records_written = 0;
-  std::string store;  ///< "sqlite ok", "sqlite: disk I/O error"
+  std::string store;  ///< "sqlite ok", "redis: …", with all that fails of what it needs Redis for
   DrainStatus drain{};
 };
 

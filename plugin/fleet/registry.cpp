@@ -16,6 +16,7 @@ namespace {
 
 const std::string relays_key = "turnbroker:{fleet}:relays";
 const std::string relay_key = "turnbroker:{fleet}:relay:";
+const std::string claim_key = "turnbroker:{fleet}:claim:";
 const std::string roster_key = "turnbroker:{fleet}:roster";
 constexpr std::int64_t forget_ms = std::int64_t{24} * 3'600 * 1'000;
 /// Everybody reads what everybody told: in a large fleet both less often, and the server puts it together
@@ -47,7 +48,13 @@ broker::Result<broker::RelayStatus> status_in(std::string_view entry) {
 }  // namespace
 
 Registry::Registry(redis::Client& client, const Host& host, const Clock& clock)
-    : client_(client), host_(host), clock_(clock) {}
+    : client_(client),
+      host_(host),
+      clock_(clock),
+      heartbeat_(host, "the relay cannot tell the fleet of itself (" + relays_key + ", " +
+                           relay_key + "ID)"),
+      roster_read_(host, "the relay cannot read who is in the fleet (" + relays_key + ", " +
+                             relay_key + "ID)") {}
 
 std::int64_t Registry::beat_ms() const {
   return std::clamp(static_cast<std::int64_t>(relays_) * beat_ms_per_relay, beat_ms_min,
@@ -64,17 +71,24 @@ void Registry::look(const broker::RelayStatus& self) {
 
 void Registry::beat(const broker::RelayStatus& self) {
   next_beat_ms_ = clock_.steady_ms() + beat_ms();
-  std::vector<std::string> arguments{std::to_string(ttl_ms()), self.id, std::to_string(forget_ms)};
+  std::vector<std::string> arguments{std::to_string(ttl_ms()), self.id, std::to_string(forget_ms),
+                                     claim_};
   for (auto& [name, value] : to_fields(self)) {
     arguments.push_back(name);
     arguments.push_back(value);
   }
-  client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + self.id},
-               std::move(arguments),
+  client_.eval(registry_scripts::heartbeat(),
+               {relays_key, relay_key + self.id, claim_key + self.id}, std::move(arguments),
                [weak = std::weak_ptr(self_), self](const broker::Result<redis::Answer>& answer) {
-                 const auto registry = weak.lock();
-                 if (registry && answer) (*registry)->take_before(answer.value().reply.text, self);
+                 if (const auto registry = weak.lock()) (*registry)->take_beat(answer, self);
                });
+}
+
+void Registry::take_beat(const broker::Result<redis::Answer>& answer,
+                         const broker::RelayStatus& self) {
+  if (!answer) return heartbeat_.fails(answer.error().message, !client_.reaches(relays_key));
+  heartbeat_.works();
+  take_before(answer.value().reply.text, self);
 }
 
 void Registry::take_before(const std::string& before, const broker::RelayStatus& self) {
@@ -101,7 +115,8 @@ void Registry::ask() {
 }
 
 void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
-  if (!answer) return;  // the ledger's connection tells why
+  if (!answer) return roster_read_.fails(answer.error().message, !client_.reaches(relays_key));
+  roster_read_.works();
   const auto& reply = answer.value().reply;
   std::vector<broker::RelayStatus> relays;
   std::string damaged = reply.is_text() ? "" : "the answer is no text";
@@ -151,9 +166,23 @@ void Registry::ask_told(redis::Client& client, const std::string& relay_id,
       });
 }
 
+void Registry::claim(const std::string& relay_id, const std::string& token,
+                     std::function<void(broker::Result<bool>)> done) {
+  claim_ = token;
+  redis::Command command;
+  command.routing_key = claim_key + relay_id;
+  command.arguments = {"SET", command.routing_key, token, "NX", "PX", std::to_string(claim_ttl_ms)};
+  client_.call(std::move(command),
+               [done = std::move(done)](const broker::Result<redis::Answer>& answer) {
+                 if (!answer) return done(answer.error());
+                 done(answer.value().reply.is_status("OK"));
+               });
+}
+
 void Registry::leave(const std::string& relay_id) {
-  client_.eval(registry_scripts::heartbeat(), {relays_key, relay_key + relay_id},
-               {std::to_string(ttl_ms()), relay_id, std::to_string(forget_ms)}, [](const auto&) {});
+  client_.eval(
+      registry_scripts::heartbeat(), {relays_key, relay_key + relay_id, claim_key + relay_id},
+      {std::to_string(ttl_ms()), relay_id, std::to_string(forget_ms), claim_}, [](const auto&) {});
 }
 
 }  // namespace plugin

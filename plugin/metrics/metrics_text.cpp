@@ -95,6 +95,13 @@ void add_traffic(Exposition& out, const MetricsView& view) {
     out.sample({{"reason", RefusalCounts::reasons.at(i).second}}, view.refused.at(i));
 }
 
+void add_fleet_parts(Exposition& out, const std::vector<FleetPart>& parts) {
+  if (parts.empty()) return;
+  out.family("turnbroker_fleet_working", Type::gauge,
+             "1 while the relay can do this part of its work in the fleet.");
+  for (const FleetPart& part : parts) out.sample({{"part", part.name}}, part.problem.empty());
+}
+
 void add_ledger(Exposition& out, const LedgerMetrics& ledger) {
   out.family("turnbroker_ledger_reachable", Type::gauge, "1 while the ledger answers.");
   out.sample({}, ledger.reachable);
@@ -196,6 +203,7 @@ std::string metrics_text(const MetricsView& view) {
   add_quotas(out, view);
   add_traffic(out, view);
   add_ledger(out, view.ledger);
+  add_fleet_parts(out, view.fleet_parts);
   add_records(out, view.records);
   add_relays(out, view.relays);
   return out.text();

@@ -44,6 +44,12 @@ struct LedgerMetrics {
   ExchangeMeter::Counts exchanges;
 };
 
+/// Of what a relay does all the time in a fleet.
+struct FleetPart {
+  std::string name;     ///< "heartbeat"
+  std::string problem;  ///< empty: it works
+};
+
 struct RecordMetrics {
   std::uint64_t written = 0;
   std::uint64_t lost = 0;
@@ -67,6 +73,7 @@ struct MetricsView {
   std::uint64_t quotas_omitted = 0;
   std::array<std::uint64_t, RefusalCounts::reasons.size()> refused{};
   LedgerMetrics ledger;
+  std::vector<FleetPart> fleet_parts;  ///< empty: there is no fleet
   RecordMetrics records;
   std::vector<RelayView> relays;  ///< each once
 };

@@ -10,6 +10,7 @@
 #include "redis/dispatcher.h"
 #include "redis/listener.h"
 #include "redis/route.h"
+#include "redis/slot.h"
 
 namespace plugin::redis {
 
@@ -55,7 +56,10 @@ class Client::Parts {
   }
 
   Dispatcher& dispatcher() { return dispatcher_; }
-  [[nodiscard]] const Route& route() const { return *route_; }
+  [[nodiscard]] Route& route() const { return *route_; }
+  [[nodiscard]] std::string subscription_problem() const {
+    return listener_ ? listener_->problem() : "";
+  }
   void on_server(std::function<void(const Server&)> handler) { on_server_ = std::move(handler); }
   void listen(std::vector<std::string> channels, OnMessage on_message,
               std::function<void()> on_subscribed) {
@@ -134,6 +138,12 @@ void Client::subscribe(std::vector<std::string> channels, OnMessage on_message,
                        std::function<void()> on_subscribed) {
   if (channels.empty() || channels.size() > channels_max) return;
   parts_->listen(std::move(channels), std::move(on_message), std::move(on_subscribed));
+}
+
+std::string Client::subscription_problem() const { return parts_->subscription_problem(); }
+
+bool Client::reaches(const std::string& key) const {
+  return parts_->route().pick(slot_of(key)) != nullptr;
 }
 
 std::string Client::problem() const { return parts_->route().problem(); }

@@ -94,6 +94,12 @@ class Client {
   void subscribe(std::vector<std::string> channels, OnMessage on_message,
                  std::function<void()> on_subscribed);
 
+  /// Why the subscription does not stand, since it failed last; empty: it stands, or nothing failed yet.
+  [[nodiscard]] std::string subscription_problem() const;
+
+  /// Whether the server that a command with this key goes to is connected. When it is not, the log has why.
+  [[nodiscard]] bool reaches(const std::string& key) const;
+
   /// Why nothing can be called now, or the server refuses what it is sent; empty: all is well. In a
   /// cluster: of the masters that commands were routed to.
   [[nodiscard]] std::string problem() const;

@@ -97,7 +97,11 @@ void Dispatcher::answered(Link& link, const std::shared_ptr<Attempt>& attempt,
   if (!reply) return finish(job, reply.error());
   if (reply.value().is_error()) {
     if (refused(link, job, reply.value().text)) return;
-    return finish(job, broker::Error{link.server().name + ": " + one_line(reply.value().text)});
+    std::string what = link.server().name + ": " + one_line(reply.value().text);
+    // The server does not say which key is not what it should be.
+    if (what.find("WRONGTYPE") != std::string::npos && !job->command.routing_key.empty())
+      what += " (in a call for " + one_line(job->command.routing_key) + ")";
+    return finish(job, broker::Error{std::move(what)});
   }
   link.set_trouble("");
   Answer answer{reply.value(), link.server(), sent_ms};

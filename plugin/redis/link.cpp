@@ -120,9 +120,17 @@ void Link::greeted() {
   heard_ms_ = ready_ms_;
   problem_.clear();
   trouble_.clear();
-  if (!std::exchange(told_problem_, {}).empty())
-    world_.host.info("Redis {}: connected again", server_.name);
+  if (kind_ != Kind::listener) stands();
   handlers_.ready(*this);
+}
+
+void Link::stands() {
+  if (!std::exchange(told_problem_, {}).empty())
+    world_.host.info("Redis {}: connected again", name());
+}
+
+std::string Link::name() const {
+  return endpoint_.name() + (kind_ == Kind::listener ? " (subscriptions)" : "");
 }
 
 void Link::send(const std::vector<std::string>& arguments, OnReply on_reply) {
@@ -138,6 +146,8 @@ void Link::write(const std::vector<std::string>& arguments, OnReply on_reply) {
 
 void Link::listen(const std::vector<std::string>& subscription) {
   listening_ = true;
+  subscription_.clear();
+  for (const std::string& word : subscription) subscription_ += word + ' ';
   stream_->write(encode(subscription));
 }
 
@@ -157,7 +167,7 @@ void Link::received(std::string_view octets) {
 void Link::take(Reply reply) {
   if (listening_) {
     pinged_ = false;
-    if (reply.is_error()) return end(one_line(reply.text));
+    if (reply.is_error()) return end(subscription_ + "is refused: " + one_line(reply.text));
     if (handlers_.pushed) handlers_.pushed(*this, reply);
     return;
   }
@@ -248,7 +258,7 @@ void Link::ended() {
 
 std::string Link::problem() const {
   if (state_ == State::ready) return trouble_.empty() ? "" : server_.name + ": " + trouble_;
-  return endpoint_.name() + ": " + (problem_.empty() ? "not connected yet" : problem_);
+  return name() + ": " + (problem_.empty() ? "not connected yet" : problem_);
 }
 
 }  // namespace plugin::redis

@@ -83,6 +83,12 @@ class Link {
   [[nodiscard]] std::int64_t last_contact_ms() const { return last_contact_ms_; }
   /// "NAME: why it cannot be used"; empty when it can.
   [[nodiscard]] std::string problem() const;
+  /// Of its server, and of what it is for where another link goes there, too.
+  [[nodiscard]] std::string name() const;
+  /// A listener's subscription is confirmed: before that a connection is not good yet.
+  void stands();
+  /// The problem that the log has; empty when it also has that it is over.
+  [[nodiscard]] const std::string& told_problem() const { return told_problem_; }
   /// What the server refuses though it is connected, or empty for no more.
   void set_trouble(const std::string& trouble) { trouble_ = trouble; }
 
@@ -105,14 +111,14 @@ class Link {
   void end_overdue(const std::string& why);
   void end(const std::string& why);
   void ended();
-
   const LinkWorld& world_;
   const Kind kind_;
   Handlers handlers_;
   Endpoint endpoint_;
   State state_ = State::waiting;
   bool listening_ = false;
-  bool pinged_ = false;  ///< while listening; its answer is expected
+  std::string subscription_;  ///< "SUBSCRIBE channel …", for messages
+  bool pinged_ = false;       ///< while listening; its answer is expected
   bool overdue_ = false;
   bool resting_ = false;
   std::size_t greeting_left_ = 0;  ///< steps that are unanswered

@@ -22,6 +22,11 @@ void Listener::tick() {
   link_.tick();
 }
 
+std::string Listener::problem() const {
+  const std::string& problem = link_.told_problem();
+  return problem.empty() ? "" : link_.name() + ": " + problem;
+}
+
 void Listener::subscribe() {
   confirmed_ = 0;
   std::vector<std::string> command{"SUBSCRIBE"};
@@ -32,10 +37,12 @@ void Listener::subscribe() {
 void Listener::pushed(const Reply& reply) {
   if (!reply.has_items(3)) return;  // the answer to PING
   const std::string& kind = reply.items[0].text;
-  if (kind == "message")
+  if (kind == "message") {
     on_message_(reply.items[1].text, reply.items[2].text);
-  else if (kind == "subscribe" && ++confirmed_ == channels_.size())
+  } else if (kind == "subscribe" && ++confirmed_ == channels_.size()) {
+    link_.stands();
     on_subscribed_();
+  }
 }
 
 }  // namespace plugin::redis

@@ -18,6 +18,9 @@ class Listener {
 
   void tick();
 
+  /// What the subscription failed for; empty once it stands.
+  [[nodiscard]] std::string problem() const;
+
  private:
   void subscribe();
   void pushed(const Reply& reply);

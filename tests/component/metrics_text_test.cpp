@@ -124,6 +124,7 @@ TEST_CASE("a ledger of a fleet has an age, a validity and a backlog") {
   view.ledger.valid_s = -1;
   view.ledger.reachable = false;
   view.ledger.learning = true;
+  view.fleet_parts = {{"heartbeat", ""}, {"roster", "NOPERM"}};
   view.records = {7, 1, 2, 300};
   view.config_good = false;
   plugin::ExchangeMeter meter;
@@ -138,6 +139,8 @@ TEST_CASE("a ledger of a fleet has an age, a validity and a backlog") {
   CHECK(read.value("turnbroker_ledger_grants_valid_seconds") == 0);
   CHECK(read.value("turnbroker_ledger_reachable") == 0);
   CHECK(read.value("turnbroker_ledger_learning") == 1);
+  CHECK(read.value("turnbroker_fleet_working", {{"part", "heartbeat"}}) == 1);
+  CHECK(read.value("turnbroker_fleet_working", {{"part", "roster"}}) == 0);
   CHECK(read.value("turnbroker_config_last_reload_successful") == 0);
   CHECK(read.value("turnbroker_records_stream_backlog_bytes") == 300);
   CHECK(read.value("turnbroker_ledger_exchanges_total") == 5);

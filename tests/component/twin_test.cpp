@@ -1,9 +1,14 @@
 // Two relays of a fleet that were given the same id, and one that lost its state directory.
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <exception>
+#include <future>
+#include <memory>
 #include <string>
 
 #include "broker_fixture.h"
+#include "redis/slot.h"
+#include "support/redis_fleet.h"
 #include "support/redis_server.h"
 
 using testing::allocate;
@@ -98,9 +103,57 @@ TEST_CASE("a relay that lost its state directory starts when the fleet has forgo
     REQUIRE(redis.cli({"COPY", hash, hash + ":kept"}) == "1\n");
   }
   REQUIRE(redis.cli({"RENAME", hash + ":kept", hash}) == "OK\n");
+  const auto begin = std::chrono::steady_clock::now();
   REQUIRE(redis.cli({"PEXPIRE", hash, "2000"}) == "1\n");
   REQUIRE(redis.cli({"SADD", "turnbroker:{tb0}:open:fra1", "fra1:" + incarnation}) == "1\n");
-  const auto begin = std::chrono::steady_clock::now();
   RunningBroker again(config(redis, "fra1"));
   CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'500));
+}
+
+TEST_CASE("of two relays with one id that start at the same time one does", "[fleet][redis]") {
+  turntest::RedisServer redis;
+  const auto start = [&] {
+    try {
+      return std::make_unique<RunningBroker>(config(redis, "fra1"));
+    } catch (const std::exception& error) {
+      if (std::string(error.what()).find("another relay of the fleet has the id") ==
+          std::string::npos)
+        throw;
+      return std::unique_ptr<RunningBroker>();
+    }
+  };
+  auto first = std::async(std::launch::async, start);
+  auto second = std::async(std::launch::async, start);
+  const auto one = first.get();
+  const auto other = second.get();
+  CHECK((one == nullptr) != (other == nullptr));
+}
+
+TEST_CASE("a start that died in its midst holds up the next for as long as its claim lasts",
+          "[fleet][redis]") {
+  turntest::RedisServer redis;
+  const std::string claim = "turnbroker:{fleet}:claim:fra1";
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(redis.cli({"SET", claim, "another", "PX", "1500"}) == "OK\n");
+  RunningBroker again(config(redis, "fra1"));
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'400));
+  // The first heartbeat ends its own.
+  CHECK(testing::eventually([&] { return redis.cli({"EXISTS", claim}) == "0\n"; }));
+  CHECK(redis.cli({"EXISTS", "turnbroker:{fleet}:relay:fra1"}) == "1\n");
+}
+
+TEST_CASE("an id is claimed in a cluster as at one server", "[fleet][redis]") {
+  turntest::RedisCluster cluster;
+  const std::string claim = "turnbroker:{fleet}:claim:fra1";
+  turntest::RedisServer& owner =
+      cluster.node(turntest::RedisCluster::owner_of(plugin::redis::slot_of(claim)));
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(owner.cli({"SET", claim, "another", "PX", "1500"}) == "OK\n");
+  RunningBroker relay("[broker.store]\nkind = \"redis\"\nmode = \"cluster\"\nurls = [\"redis://" +
+                      cluster.node(0).address() +
+                      "\"]\nvalidity_time = \"1s\"\n[relay]\nid = \"fra1\"\n" +
+                      testing::acme("1 MB"));
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1'000));
+  CHECK(testing::eventually([&] { return owner.cli({"EXISTS", claim}) == "0\n"; }));
+  CHECK(owner.cli({"EXISTS", "turnbroker:{fleet}:relay:fra1"}) == "1\n");
 }

@@ -76,7 +76,7 @@ SimRelay::SimRelay(const Place& place, std::size_t number, std::uint64_t seed)
       client_(make_client(place)),
       ledger_(*client_, place.redis, place.clock),
       link_(ledger_, place.measured),
-      bus_(*client_, place.host),
+      bus_(*client_, place.host, place.clock),
       registry_(*client_, place.host, place.clock),
       settler_(place.host, place.clock, table_, book_, link_, {id_, table_.header().incarnation}),
       usage_teller_(id_, fmt::format("{:016x}", table_.header().incarnation),
