@@ -115,6 +115,8 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
 void Settler::take_answers(const std::vector<Account*>& accounts, const Reports& reports,
                            const broker::Result<std::vector<broker::Grant>>& grants) {
   for (Account* account : accounts) account->asking = false;
+  // To what was told before the end and came after it.
+  if (ending_) return;
   note_store(grants ? nullptr : &grants.error());
   over_ = over_ || (!grants && broker::says_ended(grants.error()));
   std::vector<Account*> outdated;

@@ -77,7 +77,7 @@ class Settler {
   /// True when accounts were halted just now.
   bool check_validity(const std::optional<std::uint64_t>& extra_octets);
   /// The incarnation is over: the last totals of all accounts, which keep nothing, and of those that
-  /// were erased.
+  /// were erased. What the ledger answers from now on changes nothing.
   [[nodiscard]] std::vector<broker::UsageReport> last_reports();
   [[nodiscard]] const broker::Incarnation& incarnation() const { return incarnation_; }
 
@@ -144,6 +144,7 @@ class Settler {
   bool learning_ = false;
   bool halted_ = false;
   bool over_ = false;
+  bool ending_ = false;
   bool must_report_left_ =
       false;  ///< accounts that were erased: the ledger may have forgotten them
   bool reporting_left_ = false;

@@ -155,6 +155,7 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
 }
 
 std::vector<broker::UsageReport> Settler::last_reports() {
+  ending_ = true;
   collect();
   Reports reports = reports_of_left();
   book_.for_each([&](Account& account) {
