@@ -190,8 +190,8 @@ void Broker::take_list(std::vector<Revocation> list, bool all) {
     // Of two of the same the one that was just read.
     list.insert(list.end(), known_revocations_.begin(), known_revocations_.end());
     std::ranges::stable_sort(list, {}, &Revocation::what);
-    const auto twice = std::ranges::unique(list, {}, &Revocation::what);
-    list.erase(twice.begin(), twice.end());
+    const auto same = [](const Revocation& a, const Revocation& b) { return a.what == b.what; };
+    list.erase(std::unique(list.begin(), list.end(), same), list.end());
   }
   if (list == known_revocations_) return;
   known_revocations_ = std::move(list);

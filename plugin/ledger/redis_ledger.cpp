@@ -182,7 +182,7 @@ void RedisLedger::send(const Incarnation& incarnation, Reports reports, Kind kin
 }
 
 void RedisLedger::send_shard(const std::shared_ptr<Job>& job, std::size_t shard,
-                             std::vector<std::size_t> at) {
+                             const std::vector<std::size_t>& at) {
   const Incarnation& who = job->incarnation;
   std::vector<std::string> names{keys::witness(shard), keys::open_incarnations(shard, who.relay_id),
                                  keys::ended_incarnations(shard, who.relay_id),

@@ -68,7 +68,8 @@ class RedisLedger final : public broker::LedgerLink {
   [[nodiscard]] static std::string word_of(Kind kind);
   void send(const broker::Incarnation& incarnation, Reports reports, Kind kind,
             Done<std::vector<broker::Grant>> done);
-  void send_shard(const std::shared_ptr<Job>& job, std::size_t shard, std::vector<std::size_t> at);
+  void send_shard(const std::shared_ptr<Job>& job, std::size_t shard,
+                  const std::vector<std::size_t>& at);
   void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
             const broker::Result<redis::Answer>& answer);
   void refund_lost(const broker::AccountKey& account);
