@@ -1,13 +1,33 @@
 # coturn_targets(PREFIX p SOURCE dir OUTPUT dir [TOOLS]): CMake targets for a coturn source tree.
 #
 # The switches follow Debian's package (its own build of the same version is what we are compared with):
-# optimised with debug information, hardened, SQLite and Redis on, without PostgreSQL, MySQL, MongoDB and
-# Prometheus. coturn's own warnings are not ours to fix; the files our patches add are held to a stricter
-# set, as errors.
+# optimised with debug information, hardened, SQLite and Redis on, without Prometheus. PostgreSQL, MySQL and
+# MongoDB are built when asked for: what is not compiled cannot be attacked, and the broker needs none of them.
+# coturn's own warnings are not ours to fix; the files our patches add are held to a stricter set, as errors.
 
 set(COTURN_DEFINITIONS
-  LIBEV_OK TURN_HAS_DAEMON TURN_NO_PROMETHEUS TURN_NO_PQ TURN_NO_MYSQL TURN_NO_MONGO
-  INSTALL_PREFIX=/usr TURNDB=/var/lib/turn/turndb)
+  LIBEV_OK TURN_HAS_DAEMON TURN_NO_PROMETHEUS INSTALL_PREFIX=/usr TURNDB=/var/lib/turn/turndb)
+set(COTURN_DRIVERS)
+
+# coturn_driver(NAME DATABASE DEFINITION MODULE...): the option to build a driver; any of the modules will do.
+function(coturn_driver name database definition)
+  option(TURNBROKER_COTURN_${name} "Build coturn's driver for ${database}" OFF)
+  if(NOT TURNBROKER_COTURN_${name})
+    set(COTURN_DEFINITIONS ${COTURN_DEFINITIONS} ${definition} PARENT_SCOPE)
+    return()
+  endif()
+  pkg_search_module(COTURN_${name} IMPORTED_TARGET ${ARGN})
+  if(NOT COTURN_${name}_FOUND)
+    list(JOIN ARGN " or " modules)
+    message(FATAL_ERROR
+      "TURNBROKER_COTURN_${name}=ON: pkg-config does not know ${modules}: install what ${database} programs are built with")
+  endif()
+  set(COTURN_DRIVERS ${COTURN_DRIVERS} PkgConfig::COTURN_${name} PARENT_SCOPE)
+endfunction()
+coturn_driver(PGSQL PostgreSQL TURN_NO_PQ libpq)
+coturn_driver(MYSQL MySQL TURN_NO_MYSQL mysqlclient libmariadb mariadb)
+coturn_driver(MONGO MongoDB TURN_NO_MONGO libmongoc-1.0)
+
 if(NOT COTURN_SYSTEMD_FOUND)
   list(APPEND COTURN_DEFINITIONS TURN_NO_SYSTEMD)
 endif()
@@ -60,10 +80,23 @@ function(coturn_targets)
   # By pattern, so that every prefix of the patch series builds with these same lines.
   file(GLOB server RELATIVE ${arg_SOURCE}/src ${arg_SOURCE}/src/server/*.c ${arg_SOURCE}/src/apps/relay/*.c
     ${arg_SOURCE}/src/apps/relay/dbdrivers/*.c)
+  # The patches name what coturn has and this server has not; before them, the list does not exist.
+  set(not_built ${arg_SOURCE}/src/apps/relay/turn_not_built.txt)
+  if(EXISTS ${not_built})
+    file(STRINGS ${not_built} names)
+    foreach(name IN LISTS names)
+      if(NOT name IN_LIST server)
+        message(FATAL_ERROR "${not_built} names ${name}, which coturn does not have")
+      endif()
+      list(REMOVE_ITEM server ${name})
+    endforeach()
+  endif()
   coturn_executable(${arg_PREFIX}turnserver ${arg_SOURCE} ${arg_OUTPUT} NAME turnserver
     FILES ${server} ${common} apps/common/hiredis_libevent2.c)
   target_include_directories(${arg_PREFIX}turnserver PRIVATE ${arg_SOURCE}/src/apps/relay/dbdrivers)
-  file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c)
+  target_link_libraries(${arg_PREFIX}turnserver PRIVATE ${COTURN_DRIVERS})
+  file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c
+    ${arg_SOURCE}/src/apps/relay/turn_removed_options.c ${arg_SOURCE}/src/apps/relay/turn_stream_start.c)
   if(ours)
     set_source_files_properties(${ours} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
   endif()

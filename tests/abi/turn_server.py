@@ -53,6 +53,8 @@ class Server:
     """A turnserver with `--plugin` (and its configuration, as text), until the end of a with block."""
 
     binary = TURNSERVER
+    # The unpatched server has a CLI, and does not start with loopback peers and without its password.
+    always = ["--no-cli"]
 
     def __init__(self, plugin_name=None, config=None, options=(), threads=1, ready=True,
                  conf=None, tls=False, preload=None):
@@ -90,7 +92,7 @@ class Server:
             self.port = free_port()
             with open(self.output_file, "wb") as output:
                 self.process = subprocess.Popen(
-                    [self.binary, *self.conf, "--no-cli", "-L", "127.0.0.1", "-p", str(self.port), "-m", str(self.threads),
+                    [self.binary, *self.conf, *self.always, "-L", "127.0.0.1", "-p", str(self.port), "-m", str(self.threads),
                      "--allow-loopback-peers", "-v", "-l", "stdout",
                      "--pidfile", os.path.join(self.directory.name, "pid"),
                      "--userdb", os.path.join(self.directory.name, "turndb"),

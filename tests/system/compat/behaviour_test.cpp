@@ -69,10 +69,18 @@ TEST_CASE("at its start the patched server logs what the unpatched one logs") {
     INFO(variant.config);
     Server before(Contestant::unpatched, variant);
     Server after(Contestant::patched, variant);
+    const auto expected = [&] {
+      std::multiset<std::string> lines = start_log(before);
+      // The thread of the CLI and the web-admin is gone with them.
+      std::erase_if(lines, [](const std::string& line) {
+        return line.find("IO method (admin thread)") != std::string::npos;
+      });
+      return lines;
+    };
     // Some threads speak up later than the server answers.
-    wait_until(Milliseconds(5000), [&] { return start_log(before) == start_log(after); });
-    CHECK(difference(start_log(before), start_log(after)) == "");
-    CHECK(start_log(before).size() > 30);
+    wait_until(Milliseconds(5000), [&] { return expected() == start_log(after); });
+    CHECK(difference(expected(), start_log(after)) == "");
+    CHECK(expected().size() > 30);
   }
 }
 

@@ -32,6 +32,8 @@ std::string our_faults(const std::string& output) {
   for (std::string line; std::getline(lines, line);) {
     if (line.find("runtime error: ") == std::string::npos) continue;
     const bool ours = line.find("turn_plugin") != std::string::npos ||
+                      line.find("turn_removed_options") != std::string::npos ||
+                      line.find("turn_stream_start") != std::string::npos ||
                       line.find("/plugin/") != std::string::npos ||
                       line.find("broker-core/") != std::string::npos;
     if (ours) faults += line + "\n";
