@@ -38,11 +38,6 @@ if(CMAKE_BUILD_TYPE MATCHES "^(Release|RelWithDebInfo)$")
     list(APPEND COTURN_OPTIONS -fstack-protector-strong -D_FORTIFY_SOURCE=2)
   endif()
 endif()
-if(TURNBROKER_SANITIZE MATCHES "undefined")
-  # coturn 4.6.1 reads and writes 16 to 64 bit words wherever they lie in a message. That is harmless on
-  # amd64, and would end every sanitized server at its first mobility ticket or dual allocation.
-  list(APPEND COTURN_OPTIONS -fno-sanitize=alignment)
-endif()
 set(COTURN_LINK_OPTIONS)
 if(NOT TURNBROKER_SANITIZE)
   list(APPEND COTURN_LINK_OPTIONS -Wl,-z,relro -Wl,-z,now)
@@ -96,9 +91,16 @@ function(coturn_targets)
   target_include_directories(${arg_PREFIX}turnserver PRIVATE ${arg_SOURCE}/src/apps/relay/dbdrivers)
   target_link_libraries(${arg_PREFIX}turnserver PRIVATE ${COTURN_DRIVERS})
   file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c
-    ${arg_SOURCE}/src/apps/relay/turn_removed_options.c ${arg_SOURCE}/src/apps/relay/turn_stream_start.c)
+    ${arg_SOURCE}/src/apps/relay/turn_removed_options.c ${arg_SOURCE}/src/apps/relay/turn_stream_start.c
+    ${arg_SOURCE}/src/server/ns_turn_peer*.c ${arg_SOURCE}/src/apps/relay/turn_peer*.c)
   if(ours)
     set_source_files_properties(${ours} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
+  endif()
+
+  if(TURNBROKER_SANITIZE MATCHES "undefined" AND arg_PREFIX)
+    # coturn 4.6.1 itself reads and writes 16 to 64 bit words wherever they lie in a message, which would
+    # end the unpatched server at its first mobility ticket or dual allocation.
+    target_compile_options(${arg_PREFIX}turnserver PRIVATE -fno-sanitize=alignment)
   endif()
 
   if(arg_TOOLS)

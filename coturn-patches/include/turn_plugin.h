@@ -205,7 +205,7 @@ struct turn_allocation_closed {
  * allocation (RFC 8016) has no client. */
 struct turn_flow {
 	uint32_t size;
-	uint16_t channel;             /* 0x4000..0x7FFF, or 0 for a permission */
+	uint16_t channel;             /* 0x4000..0x4FFF, or 0 for a permission */
 	bool ipv6;
 	uint32_t lifetime_s;          /* 0 when it ended */
 	struct turn_allocation allocation;

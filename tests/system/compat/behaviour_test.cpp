@@ -61,7 +61,7 @@ Reaction react(Server& server, int signal) {
 
 TEST_CASE("at its start the patched server logs what the unpatched one logs") {
   const std::vector<ServerOptions> variants = {
-      {.config = ""},
+      {.config = "no-auth"},
       {.config = "verbose\nuse-auth-secret\nstatic-auth-secret=logen"},
       {.config = "lt-cred-mech\nuser=gorst:hero\nno-tls\nno-dtls\nmobility\nstun-only"},
   };
@@ -119,8 +119,8 @@ TEST_CASE(
   for (const Contestant contestant : contestants) {
     INFO(to_string(contestant));
     const auto log = logs / to_string(contestant);
-    Server server(contestant,
-                  {.config = "verbose\nsimple-log", .arguments = {"--log-file", log.string()}});
+    Server server(contestant, {.config = "lt-cred-mech\nverbose\nsimple-log",
+                               .arguments = {"--log-file", log.string()}});
     REQUIRE(std::filesystem::exists(log));
     server.relay().process().signal(SIGUSR2);
     CHECK(wait_until(Milliseconds(5000), [&] {

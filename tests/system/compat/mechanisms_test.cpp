@@ -27,7 +27,7 @@ std::vector<Mechanism> mechanisms(const std::string& database) {
        {.config = "use-auth-secret\nstatic-auth-secret=logen-ninefingers"},
        {{"-u", "bethod", "-W", "logen-ninefingers"}},
        ":bethod"},
-      {"no authentication", {.arguments = {"--no-auth"}}, {{}}, ""},
+      {"no authentication", {.config = "no-auth"}, {{}}, ""},
       {"user database",
        {.arguments = with_database},
        login("ninefingers", "youhavetoberealistic"),
