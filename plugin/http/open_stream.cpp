@@ -78,6 +78,8 @@ void OpenStream::end_when_written() {
   evhttp_request* request = std::exchange(request_, nullptr);
   connection_.guard.end_stream(connection_);
   evhttp_send_reply_end(request);
+  // Who wrote may keep this for longer than the loop lives.
+  closing_.reset();
 }
 
 void OpenStream::connection_gone() noexcept {
