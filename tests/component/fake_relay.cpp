@@ -23,8 +23,9 @@ std::atomic<std::uint64_t> next_id{1};
 /// The host's functions are told no host: each host has functions of its own.
 struct FakeHost::Slots {
   static constexpr std::size_t hosts_max = 8;
-  static std::array<FakeHost*, hosts_max>& hosts() {
-    static std::array<FakeHost*, hosts_max> all{};
+  /// Brokers may begin on several threads.
+  static std::array<std::atomic<FakeHost*>, hosts_max>& hosts() {
+    static std::array<std::atomic<FakeHost*>, hosts_max> all{};
     return all;
   }
   using Make = turn_host (*)();
@@ -41,12 +42,12 @@ struct FakeHost::Slots {
     out.name = "test";
     out.version = "1";
     out.log = [](turn_log_level, const char* text) {
-      FakeHost& host = *hosts()[slot];
+      FakeHost& host = *hosts()[slot].load();
       const std::lock_guard lock(host.mutex_);
       host.log_ += std::string(text) + "\n";
     };
     out.cancel_allocation = [](std::uint64_t id, turn_close_reason reason) {
-      FakeHost& host = *hosts()[slot];
+      FakeHost& host = *hosts()[slot].load();
       const std::lock_guard lock(host.mutex_);
       host.cancelled_.emplace(id, reason);
       return TURN_SERVICE_OK;
@@ -56,14 +57,14 @@ struct FakeHost::Slots {
     };
     out.complete_allocation = [](std::uint64_t id, turn_verdict verdict,
                                  const turn_allocation_answer* answer) {
-      FakeHost& host = *hosts()[slot];
+      FakeHost& host = *hosts()[slot].load();
       const std::lock_guard lock(host.mutex_);
       host.answers_.emplace(id, Answer{verdict, *answer});
       host.answered_.notify_all();
       return TURN_SERVICE_OK;
     };
     out.stop_server = [] {
-      FakeHost& host = *hosts()[slot];
+      FakeHost& host = *hosts()[slot].load();
       const std::lock_guard lock(host.mutex_);
       if (host.stop_refused_) return TURN_SERVICE_UNAVAILABLE;
       host.stop_asked_ = true;
@@ -76,13 +77,21 @@ struct FakeHost::Slots {
 FakeHost::FakeHost() {
   static constexpr auto tables = Slots::all_tables(std::make_index_sequence<Slots::hosts_max>{});
   auto& hosts = Slots::hosts();
-  const auto free = std::find(hosts.begin(), hosts.end(), nullptr);
-  if (free == hosts.end()) throw std::runtime_error("too many fake hosts at once");
-  *free = this;
-  table_ = tables.at(static_cast<std::size_t>(free - hosts.begin()))();
+  for (std::size_t slot = 0; slot < hosts.size(); ++slot) {
+    FakeHost* nobody = nullptr;
+    if (!hosts.at(slot).compare_exchange_strong(nobody, this)) continue;
+    table_ = tables.at(slot)();
+    return;
+  }
+  throw std::runtime_error("too many fake hosts at once");
 }
 
-FakeHost::~FakeHost() { std::ranges::replace(Slots::hosts(), this, nullptr); }
+FakeHost::~FakeHost() {
+  for (auto& host : Slots::hosts()) {
+    FakeHost* self = this;
+    host.compare_exchange_strong(self, nullptr);
+  }
+}
 
 std::string FakeHost::log_text() const {
   const std::lock_guard lock(mutex_);
