@@ -119,6 +119,8 @@ class Settler {
   [[nodiscard]] Reports reports_of_left();
   void report_left();
   void must_report(Account& account);
+  /// No grant of it may be spent any more, until the ledger has answered.
+  void halt(Account& account);
   [[nodiscard]] bool halt_untold();
   [[nodiscard]] std::int64_t round_ms();
   void give_up_beyond(Account& account, std::uint64_t granted_octets);

@@ -100,6 +100,12 @@ void Settler::report_changes() {
   exchange(changed, Ask::ahead);
 }
 
+void Settler::halt(Account& account) {
+  account.stage.store(Stage::halted, std::memory_order_release);
+  take_back(account);
+  give_up_unspent(account, 0);
+}
+
 /// Contact alone, for other accounts, does not renew the grants of one that a ledger forgot and could not be
 /// told of again.
 bool Settler::halt_untold() {
@@ -110,9 +116,7 @@ bool Settler::halt_untold() {
     if (account.retell_by_ms == 0 || now_ms < account.retell_by_ms ||
         (stage != Stage::open && stage != Stage::last))
       return;
-    account.stage.store(Stage::halted, std::memory_order_release);
-    take_back(account);
-    give_up_unspent(account, 0);
+    halt(account);
     any = true;
   });
   return any;
@@ -146,9 +150,7 @@ bool Settler::check_validity(const std::optional<std::uint64_t>& extra_octets) {
     }
     if (extra_octets && unspent_of(account) >= std::max<std::uint64_t>(account.refused_octets, 1))
       return;
-    account.stage.store(Stage::halted, std::memory_order_release);
-    take_back(account);
-    give_up_unspent(account, 0);
+    halt(account);
     any = true;
   });
   return any;

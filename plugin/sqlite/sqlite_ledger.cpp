@@ -175,34 +175,33 @@ Status SqliteLedger::mark_ended(const Incarnation& incarnation, std::int64_t num
   return run(database_, forget);
 }
 
-Status SqliteLedger::end(const Incarnation& incarnation,
-                         const std::vector<UsageReport>& last_reports) {
-  if (Status sound = check_call(incarnation, last_reports); !sound) return sound;
+Status SqliteLedger::end_after(const Incarnation& incarnation, const Settle& settle) {
   Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
   if (!transaction) return transaction.error();
   const Result<IncarnationRow> row = find_incarnation(incarnation);
   if (!row) return row.error();
   if (row.value().ended) return Nothing{};
   const std::int64_t number = row.value().number;
-  for (const UsageReport& report : last_reports)
-    if (Status settled = settle_last(number, report); !settled) return settled;
+  if (Status settled = settle(number); !settled) return settled;
   if (Status folded = rows_.fold_shares(database_, number); !folded) return folded;
   if (Status marked = mark_ended(incarnation, number); !marked) return marked;
   return transaction.value().commit();
 }
 
+Status SqliteLedger::end(const Incarnation& incarnation,
+                         const std::vector<UsageReport>& last_reports) {
+  if (Status sound = check_call(incarnation, last_reports); !sound) return sound;
+  return end_after(incarnation, [&](std::int64_t number) -> Status {
+    for (const UsageReport& report : last_reports)
+      if (Status settled = settle_last(number, report); !settled) return settled;
+    return Nothing{};
+  });
+}
+
 Status SqliteLedger::write_off(const Incarnation& incarnation) {
   if (Status sound = check_call(incarnation, {}); !sound) return sound;
-  Result<SqliteTransaction> transaction = SqliteTransaction::begin(database_);
-  if (!transaction) return transaction.error();
-  const Result<IncarnationRow> row = find_incarnation(incarnation);
-  if (!row) return row.error();
-  if (row.value().ended) return Nothing{};
-  const std::int64_t number = row.value().number;
-  if (Status charged = rows_.charge_grants(database_, number); !charged) return charged;
-  if (Status folded = rows_.fold_shares(database_, number); !folded) return folded;
-  if (Status marked = mark_ended(incarnation, number); !marked) return marked;
-  return transaction.value().commit();
+  return end_after(incarnation,
+                   [&](std::int64_t number) { return rows_.charge_grants(database_, number); });
 }
 
 Result<std::vector<Incarnation>> SqliteLedger::open_incarnations(const std::string& relay_id) {

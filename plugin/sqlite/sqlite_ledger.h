@@ -7,6 +7,7 @@
 // it acknowledged.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,6 +58,11 @@ class SqliteLedger final : public broker::LedgerStore {
                                            const broker::UsageReport& report);
   [[nodiscard]] broker::Status mark_ended(const broker::Incarnation& incarnation,
                                           std::int64_t number);
+  /// Of the incarnation with this number, before its shares are folded.
+  using Settle = std::function<broker::Status(std::int64_t number)>;
+  /// Ends an incarnation that has not ended yet, all or nothing.
+  [[nodiscard]] broker::Status end_after(const broker::Incarnation& incarnation,
+                                         const Settle& settle);
 
   SqliteDatabase database_;  // declared first: the statements go before it
   SqliteRows rows_;
