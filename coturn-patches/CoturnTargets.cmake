@@ -93,6 +93,9 @@ function(coturn_targets)
   file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c
     ${arg_SOURCE}/src/apps/relay/turn_removed_options.c ${arg_SOURCE}/src/apps/relay/turn_stream_start.c
     ${arg_SOURCE}/src/server/ns_turn_peer*.c ${arg_SOURCE}/src/apps/relay/turn_peer*.c)
+  file(GLOB ours_of_listener ${arg_SOURCE}/src/server/ns_turn_nonce*.c ${arg_SOURCE}/src/server/ns_turn_siphash.c
+    ${arg_SOURCE}/src/apps/relay/turn_dtls_*.c ${arg_SOURCE}/src/apps/relay/turn_udp_*.c)
+  list(APPEND ours ${ours_of_listener})
   if(ours)
     set_source_files_properties(${ours} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
   endif()
