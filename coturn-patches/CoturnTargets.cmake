@@ -96,6 +96,9 @@ function(coturn_targets)
   file(GLOB ours_of_listener ${arg_SOURCE}/src/server/ns_turn_nonce*.c ${arg_SOURCE}/src/server/ns_turn_siphash.c
     ${arg_SOURCE}/src/apps/relay/turn_dtls_*.c ${arg_SOURCE}/src/apps/relay/turn_udp_*.c)
   list(APPEND ours ${ours_of_listener})
+  file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_context.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c
+    ${arg_SOURCE}/src/server/ns_turn_binding*.c)
+  list(APPEND ours ${ours_of_defaults})
   if(ours)
     set_source_files_properties(${ours} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
   endif()

@@ -15,6 +15,15 @@ PATCHED = os.environ["TURNSERVER"]
 # What tests/security/test_surface.py is about.
 REMOVED = {"--acme-redirect", "--cli-ip", "--cli-max-output-sessions", "--cli-password", "--cli-port", "--web-admin",
            "--web-admin-ip", "--web-admin-listen-on-workers", "--web-admin-port"}
+ADDED = {
+    "--plugin", "--plugin-config",
+    "--no-tlsv1_3",
+}
+# Entries of the help that say something else: what these options do by default is not what it was.
+OTHER_DEFAULTS = {
+    "--no-cli",
+    "--tls-listening-port", "--cipher-list", "--no-tlsv1", "--no-tlsv1_1",
+}
 
 
 def help_of(binary):
@@ -25,27 +34,29 @@ def options_of(text):
     return set(re.findall(r"--[A-Za-z][A-Za-z0-9_-]*", text))
 
 
+def entries_of(text):
+    """The help's entries by the long option that each begins with, in their order."""
+    entries, name = {}, ""
+    for line in text.split("\n"):
+        if re.match(r" +-", line):
+            name = re.search(r"--[A-Za-z0-9_-]+|-\w", line)[0]
+        entries.setdefault(name, []).append(line)
+    return entries
+
+
 class StillCoturn(unittest.TestCase):
-    def test_the_options_are_the_same_but_for_two_and_what_was_removed(self):
+    def test_the_options_are_the_same_but_for_those_added_and_removed(self):
         ours, theirs = options_of(help_of(PATCHED)), options_of(help_of(UNPATCHED))
         self.assertGreater(len(theirs), 100)
-        self.assertEqual(ours - theirs, {"--plugin", "--plugin-config"})
+        self.assertEqual(ours - theirs, ADDED)
         self.assertEqual(theirs - ours, REMOVED)
 
     def test_the_help_is_the_same_but_for_these_entries(self):
-        theirs = help_of(UNPATCHED).split("\n")
-        ours = help_of(PATCHED).split("\n")
-        added = [line for line in ours if line not in theirs]
-        # The two options of the plugin have three lines; what --no-cli does is another.
-        self.assertEqual(len(added), 4, added)
-        removed, entry = [], ""
-        for line in theirs:
-            if re.match(r" +-", line):
-                entry = line.split()[0].split("=")[0]
-            if entry in REMOVED or entry == "--no-cli":
-                removed.append(line)
-        self.assertEqual([line for line in ours if line not in added],
-                         [line for line in theirs if line not in removed])
+        ours, theirs = entries_of(help_of(PATCHED)), entries_of(help_of(UNPATCHED))
+        self.assertGreater(len(theirs), 80)
+        self.assertEqual({name for name in ours if ours[name] != theirs.get(name)}, ADDED | OTHER_DEFAULTS)
+        kept = [name for name in theirs if name not in REMOVED]
+        self.assertEqual([name for name in ours if name not in ADDED], kept)
 
     def test_the_unpatched_server_knows_no_plugin(self):
         run = subprocess.run([UNPATCHED, "-n", "--plugin=/tmp/x"], capture_output=True, text=True, timeout=20, check=False)
