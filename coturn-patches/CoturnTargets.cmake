@@ -88,6 +88,11 @@ function(coturn_targets)
   endif()
   coturn_executable(${arg_PREFIX}turnserver ${arg_SOURCE} ${arg_OUTPUT} NAME turnserver
     FILES ${server} ${common} apps/common/hiredis_libevent2.c)
+  file(GLOB ours_of_mobility ${arg_SOURCE}/src/server/ns_turn_mobility.c)
+  if(ours_of_mobility)
+    set_source_files_properties(${ours_of_mobility} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
+  endif()
+
   target_include_directories(${arg_PREFIX}turnserver PRIVATE ${arg_SOURCE}/src/apps/relay/dbdrivers)
   target_link_libraries(${arg_PREFIX}turnserver PRIVATE ${COTURN_DRIVERS})
   file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c

@@ -307,7 +307,7 @@ def relayed_until_the_end(client):
     first, length = struct.unpack(">HH", rest[:4])
     if first >= 0x4000:
         return received + min(length, len(rest) - 4)
-    return received + min(max(len(rest) - 24, 0), struct.unpack(">H", (rest + bytes(4))[22:24])[0])
+    return received + min(max(len(rest) - 24, 0), struct.unpack(">H", (rest + bytes(24))[22:24])[0])
 
 
 class StreamClients(unittest.TestCase):
@@ -327,7 +327,7 @@ class StreamClients(unittest.TestCase):
 
     def leave(self, transport, channel, how):
         """Whether something was left that the client did not get: the kernel may have taken all of it."""
-        with Server("scripted", "realm x\ncredit 1000000000\n", ["--mobility", "--no-software-attribute"],
+        with Server("scripted", "realm x\ncredit 1000000000\n", ["--mobility"],
                     tls=transport == "tls", preload=None if SANITIZED else "small_buffers") as server, \
                 Client(server.port, transport) as client, Client(server.port, transport) as new, \
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:

@@ -78,8 +78,7 @@ class Encrypted(unittest.TestCase):
                     echo.kill()
 
 
-# coturn 4.6.1 spoils the response to a Refresh that moves an allocation when it adds SOFTWARE to it.
-MOBILITY = ["--mobility", "--no-software-attribute"]
+MOBILITY = ["--mobility"]
 
 
 class Mobility(unittest.TestCase):
