@@ -17,13 +17,18 @@ REMOVED = {"--acme-redirect", "--cli-ip", "--cli-max-output-sessions", "--cli-pa
            "--web-admin-ip", "--web-admin-listen-on-workers", "--web-admin-port"}
 ADDED = {
     "--plugin", "--plugin-config",
-    "--no-tlsv1_3",
+    "--no-tlsv1_3", "--rfc5780", "--software-attribute", "--stun-backward-compatibility",
 }
 # Entries of the help that say something else: what these options do by default is not what it was.
 OTHER_DEFAULTS = {
     "--no-cli",
     "--tls-listening-port", "--cipher-list", "--no-tlsv1", "--no-tlsv1_1",
+    "--no-rfc5780", "--no-software-attribute", "--no-stun-backward-compatibility", "--response-origin-only-with-rfc5780",
 }
+
+
+# With these the unpatched server does what ours does without.
+SAME_DEFAULTS = ["--no-software-attribute"]
 
 
 def help_of(binary):
@@ -64,7 +69,7 @@ class StillCoturn(unittest.TestCase):
 
     def answers(self, binary, options, *plugin):
         """What a client sees, without what is different each time."""
-        server = Server(*plugin, options=options)
+        server = Server(*plugin, options=[*options, *SAME_DEFAULTS])
         server.binary = binary
         seen = []
         with server, Client(server.port) as client, Client(server.port, "tcp") as stream, Peer() as peer:

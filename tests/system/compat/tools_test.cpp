@@ -105,6 +105,7 @@ TEST_CASE("turnutils_stunclient and turnutils_natdiscovery find out the same fro
     ChildOptions command = server.relay().command();
     const PortLease alternative, tls_alternative;
     std::erase(command.arguments, "--no-rfc5780");
+    if (contestant != Contestant::unpatched) command.arguments.emplace_back("--rfc5780");
     command.arguments.insert(
         command.arguments.end(),
         {"-L", "127.0.0.2", "--alt-listening-port", std::to_string(alternative.port()),
