@@ -93,6 +93,27 @@ class Pending(unittest.TestCase):
                 self.assertEqual(server.wait_event("completed", 2)["result"], UNKNOWN_ID)
                 self.assertEqual(client.refresh(600).kind, 2)
 
+    def test_users_who_wait_on_one_session_do_not_shut_each_other_out(self):
+        with Server("scripted", "realm x\ncredential pending\n") as server, Client(server.port) as client:
+            client.challenge()
+            requests, asked = [], []
+            for number, name in enumerate(("eve", "alice"), 1):
+                client.username = name
+                requests.append(Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0"))
+                client.send(client.sign(requests[-1]))
+                asked.append(server.wait_event("credential_wanted", number))
+                self.assertEqual(asked[-1]["user"], name)
+            for request, question, password, error in ((requests[0], asked[0], "hers", 401),
+                                                       (requests[1], asked[1], "secret", None)):
+                server.command("credential", question["request"], "allow", password)
+                self.assertEqual(client.answer_to(request.transaction).error, error)
+            self.assertEqual(client.refresh(600).kind, 2)
+            # Now it is alice's, and nobody else is asked about.
+            client.username = "eve"
+            self.assertEqual(client.refresh(600).error, 441)
+            self.assertEqual(server.wait_event("allocation_wanted")["user"], "alice")
+            self.assertEqual(len(server.events("credential_wanted")), 2)
+
     def test_two_answers_at_once_are_one(self):
         with Server("scripted", "realm x\ncredential pending\n") as server, Client(server.port) as client:
             client.challenge()

@@ -1,0 +1,195 @@
+"""Rows 35 and 36: what an unsigned request says of its user, realm and origin."""
+
+import hashlib
+import os
+import sqlite3
+import unittest
+
+import row
+import turn_server
+from row import UDP, Row, Server, xor_peer
+from turn_client import (
+    ALLOCATE, CREATE_PERMISSION, INTEGRITY, NONCE, REALM, REFRESH, USERNAME, XOR_PEER, Client, Message)
+
+ORIGIN = 0x802F
+ACCOUNTS = ["-a", "-r", "example", "-u", "alice:secret", "-u", "bob:secret"]
+
+
+def forged(client, username, nonce=None, origin=None):
+    """The response to an Allocate with a signature that fits nobody."""
+    message = Message(ALLOCATE).add(*UDP)
+    if origin:
+        message.add(ORIGIN, origin)
+    message.add(USERNAME, username).add(REALM, b"example").add(NONCE, nonce or client.nonce or b"x")
+    message.add(INTEGRITY, bytes(20))
+    client.send(message.encode())
+    return client.answer_to(message.transaction)
+
+
+def asked(client, method, *attributes):
+    message = Message(method)
+    for attribute, value in attributes:
+        message.add(attribute, value)
+    client.send(client.sign(message))
+    return client.answer_to(message.transaction)
+
+
+class UsernamePin(Row, unittest.TestCase):
+    ROW, ID = 35, "preauth-username-pin"
+
+    def is_affected(self, binary):
+        with Server(binary, ACCOUNTS) as server, Client(server.port) as client:
+            response = forged(client, b"eve")
+            self.assertEqual(response.error, 438)
+            client.realm, client.nonce = "example", response.get(NONCE)
+            response = asked(client, ALLOCATE, UDP)
+            if response.kind == 2:
+                return False
+            self.assertEqual(response.error, 437)
+            return True
+
+    def test_forged_requests_change_nothing_whatever_user_they_name(self):
+        for transport in ("udp", "tcp"):
+            with Server(row.OURS, ACCOUNTS) as server, Client(server.port, transport) as client:
+                client.challenge()
+                for name in (b"eve", b"bob", b"alice", b"eve"):
+                    self.assertEqual(forged(client, name).error, 401)
+                self.assertEqual(asked(client, ALLOCATE, UDP).kind, 2)
+                for name, error in ((b"eve", 437), (b"bob", 437), (b"alice", 437)):
+                    self.assertEqual(forged(client, name).error, error)
+                self.assertEqual(client.refresh(600).kind, 2)
+
+    def test_the_key_of_another_user_opens_nothing(self):
+        with Server(row.OURS, [*ACCOUNTS, "-u", "eve:hers"]) as server, Client(server.port) as client:
+            client.challenge()
+            # Her key was looked up and is right; it is not alice's.
+            client.username, client.password = "eve", "wrong"
+            self.assertEqual(asked(client, ALLOCATE, UDP).error, 401)
+            client.username, client.password = "alice", "hers"
+            self.assertEqual(asked(client, ALLOCATE, UDP).error, 401)
+            client.password = "secret"
+            self.assertEqual(asked(client, ALLOCATE, UDP).kind, 2)
+
+    def test_a_session_stays_with_the_user_who_signed(self):
+        # As with coturn 4.6.1.
+        for binary in (row.UNPATCHED, row.OURS):
+            with Server(binary, ACCOUNTS) as server, Client(server.port) as client:
+                self.assertEqual(client.allocate().kind, 2)
+                client.username = "bob"
+                peer = Message(CREATE_PERMISSION)
+                self.assertEqual(asked(client, ALLOCATE, UDP).error, 437)
+                self.assertEqual(asked(client, REFRESH).error, 441)
+                peer.add(XOR_PEER, xor_peer("10.9.9.9", 9, peer.transaction))
+                client.send(client.sign(peer))
+                self.assertEqual(client.answer_to(peer.transaction).error, 441)
+                client.username = "alice"
+                self.assertEqual(client.refresh(600).kind, 2)
+
+    def test_a_failed_request_of_a_user_keeps_the_session_too(self):
+        for binary in (row.UNPATCHED, row.OURS):
+            with Server(binary, ACCOUNTS) as server, Client(server.port) as client:
+                client.challenge()
+                self.assertEqual(asked(client, REFRESH).error, 437)
+                client.username = "bob"
+                self.assertEqual(asked(client, ALLOCATE, UDP).error, 437)
+                client.username = "alice"
+                self.assertEqual(asked(client, ALLOCATE, UDP).kind, 2)
+
+    def test_quotas_count_who_signed(self):
+        with Server(row.OURS, [*ACCOUNTS, "--user-quota=1"]) as server:
+            with Client(server.port, "tcp") as first, Client(server.port, "tcp") as second:
+                for client in (first, second):
+                    client.challenge()
+                    self.assertEqual(forged(client, b"bob").error, 401)
+                self.assertEqual(asked(first, ALLOCATE, UDP).kind, 2)
+                self.assertEqual(asked(second, ALLOCATE, UDP).error, 486)
+            with Client(server.port, "tcp", "bob") as third:
+                self.assertEqual(third.allocate().kind, 2)
+
+            def given_back():
+                with Client(server.port, "tcp") as again:
+                    return again.allocate().kind == 2
+            turn_server.wait_for(given_back, "alice's quota is free again")
+
+
+class OriginPin(Row, unittest.TestCase):
+    ROW, ID = 36, "preauth-origin-pin"
+    REALMS = {"https://evil.example": "evilrealm", "https://good.example": "goodrealm"}
+
+    def server(self, binary, *options):
+        server = Server(binary, ["-a", "-r", "example", "-u", "alice:secret", *options])
+        with sqlite3.connect(os.path.join(server.directory.name, "turndb")) as db:
+            db.execute("CREATE TABLE turn_origin_to_realm (origin varchar(127), realm varchar(127), PRIMARY KEY (origin))")
+            db.execute("CREATE TABLE turnusers_lt (realm varchar(127), name varchar(512), hmackey char(128), "
+                       "PRIMARY KEY (realm, name))")
+            for origin, realm in self.REALMS.items():
+                # As turnadmin writes it: with its port.
+                db.execute("INSERT INTO turn_origin_to_realm VALUES (?, ?)", (origin + ":443", realm))
+                db.execute("INSERT INTO turnusers_lt VALUES (?, ?, ?)",
+                           (realm, "carol", hashlib.md5(f"carol:{realm}:secret".encode()).hexdigest()))
+        db.close()
+        return server
+
+    @staticmethod
+    def realm_for(client, origin=None):
+        """The realm that an unsigned Allocate is challenged for."""
+        message = Message(ALLOCATE).add(*UDP)
+        if origin:
+            message.add(ORIGIN, origin.encode())
+        client.send(message.encode())
+        response = client.answer_to(message.transaction)
+        if response.error != 401:
+            return response.error
+        client.realm, client.nonce = response.get(REALM).decode(), response.get(NONCE)
+        return client.realm
+
+    def known(self, server):
+        """Waits until the server has read the origins."""
+        def read():
+            with Client(server.port) as probe:
+                return self.realm_for(probe, "https://good.example") == "goodrealm"
+        turn_server.wait_for(read, "the origins are known")
+
+    def is_affected(self, binary):
+        with self.server(binary) as server:
+            self.known(server)
+            with Client(server.port) as client:
+                self.assertEqual(self.realm_for(client, "https://evil.example"), "evilrealm")
+                return self.realm_for(client, "https://good.example") != "goodrealm"
+
+    def test_a_client_of_an_origin_is_served_in_its_realm(self):
+        for binary, noise in ((row.UNPATCHED, False), (row.OURS, False), (row.OURS, True)):
+            with self.subTest(binary=binary, noise=noise), self.server(binary, "--check-origin-consistency") as server:
+                self.known(server)
+                with Client(server.port, "tcp", "carol") as client:
+                    if noise:
+                        self.realm_for(client, "https://evil.example")
+                        self.realm_for(client)
+                    origin = (ORIGIN, b"https://good.example")
+                    self.assertEqual(self.realm_for(client, "https://good.example"), "goodrealm")
+                    if noise:
+                        self.assertEqual(forged(client, b"carol", origin=b"https://evil.example").error, 437)
+                    self.assertEqual(asked(client, ALLOCATE, UDP, origin).kind, 2)
+                    # From then on the origin is the session's.
+                    self.assertEqual(asked(client, REFRESH, origin).kind, 2)
+                    self.assertEqual(asked(client, REFRESH).error, 441)
+                    self.assertEqual(asked(client, REFRESH, (ORIGIN, b"https://evil.example")).error, 441)
+
+    def test_without_an_origin_the_realm_is_the_servers(self):
+        with self.server(row.OURS) as server:
+            self.known(server)
+            with Client(server.port) as client:
+                self.assertEqual(self.realm_for(client, "https://evil.example"), "evilrealm")
+                self.assertEqual(self.realm_for(client), "example")
+                self.assertEqual(asked(client, ALLOCATE, UDP).kind, 2)
+                self.assertEqual(asked(client, REFRESH, (ORIGIN, b"https://evil.example")).kind, 2)
+
+    def test_without_authentication_the_first_origin_counts(self):
+        with Server(row.OURS, ["-z", "--check-origin-consistency"]) as server, Client(server.port) as client:
+            self.assertEqual(asked(client, ALLOCATE, UDP, (ORIGIN, b"https://one.example")).kind, 2)
+            self.assertEqual(asked(client, REFRESH, (ORIGIN, b"https://two.example")).error, 441)
+            self.assertEqual(asked(client, REFRESH, (ORIGIN, b"https://one.example")).kind, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
