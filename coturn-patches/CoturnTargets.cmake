@@ -88,9 +88,12 @@ function(coturn_targets)
   endif()
   coturn_executable(${arg_PREFIX}turnserver ${arg_SOURCE} ${arg_OUTPUT} NAME turnserver
     FILES ${server} ${common} apps/common/hiredis_libevent2.c)
-  file(GLOB ours_of_mobility ${arg_SOURCE}/src/server/ns_turn_mobility.c)
-  if(ours_of_mobility)
-    set_source_files_properties(${ours_of_mobility} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
+  file(GLOB ours_by_name ${arg_SOURCE}/src/server/ns_turn_mobility.c
+    ${arg_SOURCE}/src/apps/relay/turn_realm_options.c ${arg_SOURCE}/src/apps/relay/turn_stored_password.c
+    ${arg_SOURCE}/src/apps/relay/turn_sqlite_prepare.c ${arg_SOURCE}/src/apps/relay/turn_pgsql_exec.c
+    ${arg_SOURCE}/src/apps/relay/turn_mysql_query.c)
+  if(ours_by_name)
+    set_source_files_properties(${ours_by_name} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
   endif()
 
   target_include_directories(${arg_PREFIX}turnserver PRIVATE ${arg_SOURCE}/src/apps/relay/dbdrivers)
