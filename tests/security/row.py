@@ -79,8 +79,11 @@ class Whitebox(Row):
 class Server(turn_server.Server):
     """A server of any binary. Loopback peers are refused, as they are unless somebody asks for them."""
 
-    def __init__(self, binary, options=(), loopback=False, **more):
+    def __init__(self, binary, options=(), loopback=False, private=True, **more):
         super().__init__(options=[*options] if loopback else [*options, "--allow-loopback-peers=0"], **more)
+        if private and binary == OURS:
+            # The unpatched server lets peers in private networks be, and has no option for it.
+            self.options.append("--allow-private-peers")
         self.binary = binary
 
     def alive(self):
