@@ -91,7 +91,7 @@ function(coturn_targets)
   file(GLOB ours_by_name ${arg_SOURCE}/src/server/ns_turn_mobility.c
     ${arg_SOURCE}/src/apps/relay/turn_realm_options.c ${arg_SOURCE}/src/apps/relay/turn_stored_password.c
     ${arg_SOURCE}/src/apps/relay/turn_sqlite_prepare.c ${arg_SOURCE}/src/apps/relay/turn_pgsql_exec.c
-    ${arg_SOURCE}/src/apps/relay/turn_mysql_query.c)
+    ${arg_SOURCE}/src/apps/relay/turn_mysql_query.c ${arg_SOURCE}/src/apps/relay/turn_exit.c)
   if(ours_by_name)
     set_source_files_properties(${ours_by_name} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
   endif()

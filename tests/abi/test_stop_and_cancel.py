@@ -1,10 +1,14 @@
 """cancel_allocation, and the end of the server."""
 
+import contextlib
 import signal
+import socket
+import threading
+import time
 import unittest
 
 from turn_client import Client, NoAnswer, Peer
-from turn_server import Server, wait_for
+from turn_server import SANITIZED, Server, wait_for
 
 RELEASED, CANCELLED, SHUTDOWN, EXHAUSTED = 0, 2, 3, 4
 OK, UNKNOWN_ID, INVALID, UNAVAILABLE = 0, 1, 2, 3
@@ -144,6 +148,71 @@ class Stop(unittest.TestCase):
     def test_without_a_plugin_sigterm_kills_as_ever(self):
         with Server(options=["-z"]) as server:
             self.assertEqual(server.stop(), -signal.SIGTERM)
+
+
+class Redis:
+    """Knows nothing, and says nothing any more when it is told to be silent."""
+
+    def __init__(self):
+        self.silent, self.asked_in_vain = False, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self.listener.accept()[0],), daemon=True).start()
+
+    def _serve(self, connection):
+        with connection, contextlib.suppress(OSError):
+            # The server sends one command at a time.
+            while command := connection.recv(4096).lower():
+                if self.silent:
+                    self.asked_in_vain.set()
+                else:
+                    connection.sendall(b"*0\r\n" if b"keys" in command or b"smembers" in command else b"$-1\r\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+class Threads(unittest.TestCase):
+    """At the end of the process only relay threads are left, which stand still."""
+
+    def stop(self, *options):
+        with Server("scripted", "realm x\n", options, preload="late_exit") as server:
+            with Client(server.port) as client:
+                self.assertEqual(client.allocate().kind, 2)
+                began = time.monotonic()
+                self.assertEqual(server.stop(), 0)
+                took = time.monotonic() - began
+            self.assertIn("late_exit: 1 threads\n", server.output())
+            return took
+
+    @unittest.skipIf(SANITIZED, "a sanitizer has threads of its own, and is loaded first")
+    def test_authentication_threads_end_before_the_process(self):
+        for _ in range(5):
+            # They are not waited for until their next turn, of five seconds.
+            self.assertLess(self.stop(), 4)
+
+    @unittest.skipIf(SANITIZED, "a sanitizer has threads of its own, and is loaded first")
+    def test_also_when_the_database_is_away(self):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            self.assertLess(self.stop(f"--redis-userdb=ip=127.0.0.1 port={closed.getsockname()[1]}"), 4)
+
+    @unittest.skipIf(SANITIZED, "a sanitizer has threads of its own, and is loaded first")
+    def test_one_that_hangs_in_a_database_keeps_the_server_for_a_while_only(self):
+        with Redis() as redis:
+            with Server("scripted", "realm x\n", [f"--redis-userdb=ip=127.0.0.1 port={redis.port}"]) as server:
+                redis.silent = True
+                self.assertTrue(redis.asked_in_vain.wait(20))
+                self.assertEqual(server.stop(), 0)
+                self.assertIn("does not end: the server ends without it", server.output())
 
 
 class StopWanted(unittest.TestCase):
