@@ -107,6 +107,8 @@ function(coturn_targets)
   file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_context.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c
     ${arg_SOURCE}/src/server/ns_turn_binding*.c)
   list(APPEND ours ${ours_of_defaults})
+  file(GLOB ours_of_privileges ${arg_SOURCE}/src/apps/relay/turn_privileges.c ${arg_SOURCE}/src/apps/relay/turn_capabilities.c)
+  list(APPEND ours ${ours_of_privileges})
   if(ours)
     set_source_files_properties(${ours} PROPERTIES COMPILE_OPTIONS "${COTURN_NEW_FILE_OPTIONS}")
   endif()

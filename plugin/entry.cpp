@@ -5,6 +5,7 @@
 
 #include "abi_guard.h"
 #include "broker/broker.h"
+#include "sandbox/sandbox.h"
 #include "turn_plugin.h"
 #include "version.h"
 
@@ -13,10 +14,11 @@ namespace {
 using plugin::guarded;
 
 struct Instance {
-  explicit Instance(const turn_host* table) : host(table), broker(host, clock) {}
+  explicit Instance(const turn_host* table) : host(table), broker(host, clock), sandbox(host) {}
   plugin::Clock clock;
   plugin::Host host;
   plugin::Broker broker;
+  plugin::Sandbox sandbox;
 };
 
 std::unique_ptr<Instance> instance;
@@ -45,6 +47,12 @@ bool configure(const turn_configure* in, turn_configured* out) noexcept {
       say(status.error().message.c_str());
       return false;
     }
+    const auto hardened =
+        instance->sandbox.harden(in->config_file, instance->broker.config().sandbox);
+    if (!hardened) {
+      say(hardened.error().message.c_str());
+      return false;
+    }
     out->requires_credentials = true;
     out->realm = instance->broker.config().realm.c_str();
     return true;
@@ -57,9 +65,14 @@ bool start(std::uint32_t relay_threads) noexcept {
       instance->host.error("more than {} relay threads", plugin::relay_threads_max);
       return false;
     }
-    const auto status = instance->broker.start();
-    if (!status) instance->host.error("{}", status.error().message);
-    return status.ok();
+    const auto refuse = [](const broker::Status& status) {
+      if (!status) instance->host.error("{}", status.error().message);
+      return !status;
+    };
+    if (refuse(instance->sandbox.prepare()) || refuse(instance->broker.start())) return false;
+    if (!refuse(instance->sandbox.close())) return true;
+    instance->broker.stop();
+    return false;
   });
 }
 

@@ -190,6 +190,7 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   compare(running.limits.accounts_max, wanted.limits.accounts_max, "broker.limits.accounts_max");
   compare(running.http.listen, wanted.http.listen, "broker.http.listen");
   compare(running.http.listen_tls, wanted.http.listen_tls, "broker.http.listen_tls");
+  compare(running.sandbox, wanted.sandbox, "broker.sandbox");
   compare(running.relay.id, wanted.relay.id, "relay.id");
   return names;
 }

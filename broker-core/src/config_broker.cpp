@@ -5,6 +5,7 @@
 
 #include "config_files_text.h"
 #include "config_http.h"
+#include "config_sandbox.h"
 #include "config_secrets.h"
 #include "config_store.h"
 #include "printable.h"
@@ -81,10 +82,10 @@ void check_paths(const ConfigTable& table, const Config& config) {
 }
 
 std::optional<ConfigTable> broker_table(const ConfigTable& root) {
-  return root.table(
-      "broker", {"realm", "default_csp", "secret", "secrets", "secret_file", "secrets_files",
-                 "strict_expiry", "credential_ttl", "drain_time", "state_dir", "control_socket",
-                 "include", "store", "records", "limits", "http", "thresholds", "geoip_database"});
+  return root.table("broker", {"realm", "default_csp", "secret", "secrets", "secret_file",
+                               "secrets_files", "strict_expiry", "credential_ttl", "drain_time",
+                               "state_dir", "control_socket", "include", "store", "records",
+                               "limits", "http", "thresholds", "geoip_database", "sandbox"});
 }
 
 }  // namespace
@@ -120,6 +121,7 @@ void read_broker(const ConfigTable& root, Config& config) {
     limits->integer("accounts_max", config.limits.accounts_max, table_size_min, table_size_max);
   }
   config.http = read_http(*table);
+  config.sandbox = read_sandbox(*table);
   table->ascending("thresholds", config.thresholds, 1, 99, thresholds_max);
   check_paths(*table, config);
 }

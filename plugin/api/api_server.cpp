@@ -1,6 +1,5 @@
 #include "api/api_server.h"
 
-#include <csignal>
 #include <exception>
 #include <utility>
 
@@ -8,6 +7,7 @@
 #include "api/listen.h"
 #include "api/routes.h"
 #include "api/thread_priority.h"
+#include "background_thread.h"
 
 namespace plugin {
 
@@ -58,13 +58,7 @@ broker::Status ApiServer::start(const std::shared_ptr<const broker::Config>& con
     if (auto status = use_certificate(config->http); !status) return status;
   if (auto status = listen(config->http.listen, false); !status) return status;
   if (auto status = listen(config->http.listen_tls, true); !status) return status;
-  // Signals are the host's business: its threads handle them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = background_thread([this] { run(); });
   return broker::Nothing{};
 }
 

@@ -4,11 +4,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 
 #include "api/usable_config.h"
+#include "background_thread.h"
 #include "broker/broker.h"
 #include "broker/recovery.h"
 #include "records/recorded.h"
@@ -31,6 +31,15 @@ std::string boot_id() {
   std::string id;
   std::getline(file, id);
   return id;
+}
+
+/// What is compared with later ones. Secrets that are replaced are not to live on in it.
+broker::Config settings_of_start(const broker::Config& config) {
+  broker::Config settings = config;
+  settings.secrets.clear();
+  settings.http.admin_tokens.clear();
+  settings.csps.clear();
+  return settings;
 }
 
 template <typename Error>
@@ -63,19 +72,13 @@ broker::Status Broker::start() {
   host_.info("relay {}: {} CSPs from {}, state in {}", config_->relay.id, config_->csps.size(),
              config_file_, config_->state_dir);
 
-  // Signals are the host's business: its threads handle them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = background_thread([this] { run(); });
   return broker::Nothing{};
 }
 
 broker::Status Broker::prepare() {
   started_s_ = now_s();
-  started_config_ = config_;
+  started_config_ = std::make_shared<const broker::Config>(settings_of_start(*config_));
   for (auto step :
        {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();

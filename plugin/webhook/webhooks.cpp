@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include <csignal>
 
 #include <algorithm>
 #include <utility>
 
+#include "background_thread.h"
 #include "webhook/webhook_message.h"
 
 namespace plugin {
@@ -51,13 +51,7 @@ broker::Result<std::unique_ptr<Webhooks>> Webhooks::start(
       if (wanted) return opened.error();
       webhooks->note_store(&opened.error());
     }
-  // Signals are the host's business: its threads handle them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  webhooks->thread_ = std::thread([self = webhooks.get()] { self->run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  webhooks->thread_ = background_thread([self = webhooks.get()] { self->run(); });
   return webhooks;
 }
 

@@ -62,6 +62,10 @@
 //                     at once
 //   watchers_max, watchers_per_address            of events, at once, 1 .. 65'536; each is a connection, too
 //   example           true: serves /call.html
+//   [broker.sandbox]  what the process may still do once it has started
+//   seccomp           "on": system calls that a relay does not need are refused, where the kernel can do that;
+//                     "required": else it does not start; "log": they are only logged; "off"
+//   core_dumps        true: the process may be dumped and traced by its own user, with the secrets in it
 //   [relay]
 //   id                of this relay in the ledger and in client ids
 //   urls              array of at most 32 turn: or turns: URIs that clients get
@@ -243,6 +247,16 @@ struct HttpConfig {
   friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
 };
 
+/// What becomes of system calls that a relay does not need.
+enum class SeccompMode : std::uint8_t { on, required, log, off };
+
+/// [broker.sandbox]
+struct SandboxConfig {
+  SeccompMode seccomp = SeccompMode::on;
+  bool core_dumps = false;
+  friend bool operator==(const SandboxConfig&, const SandboxConfig&) = default;
+};
+
 /// [relay]
 struct RelayConfig {
   std::string id = "relay";       ///< [A-Za-z0-9][A-Za-z0-9_.-]{0,62}
@@ -271,6 +285,7 @@ struct Config {
   RecordsConfig records;
   LimitsConfig limits;
   HttpConfig http;
+  SandboxConfig sandbox;
   std::vector<std::uint32_t> thresholds{80,
                                         95};  ///< percent of a limit that are told; and always 100
   RelayConfig relay;
