@@ -12,6 +12,7 @@ from row import UDP, Row, Server, answer_or_end
 from turn_client import ALLOCATE, INTEGRITY, NONCE, REALM, USERNAME, Client, Message, NoAnswer
 from turn_server import wait_for
 
+ACCESS_TOKEN = 0x1B
 FORMATS = b"%s%s%s%s%s%s%s%s%n"
 
 
@@ -188,6 +189,42 @@ class ShortKey(Row, unittest.TestCase):
                         return True
                     self.assertEqual(answer.error, 401)
             return False
+
+
+class NullColumns(Row, unittest.TestCase):
+    """The other tables. Nothing in their schema forbids it."""
+
+    ROW, ID = 52, "sqlite-short-key"
+    TABLES = (
+        ("oauth_key", "kid varchar(128), ikm_key varchar(256), timestamp bigint, lifetime integer, "
+         "as_rs_alg varchar(64), realm varchar(127)", "'north', NULL, NULL, NULL, NULL, NULL"),
+        ("turn_origin_to_realm", "origin varchar(127), realm varchar(127)", "'https://a.example', NULL"),
+        ("turn_origin_to_realm", "origin varchar(127), realm varchar(127)", "NULL, 'b.example'"),
+        ("denied_peer_ip", "realm varchar(127), ip_range varchar(256)", "NULL, NULL"),
+        ("turn_realm_option", "realm varchar(127), opt varchar(32), value varchar(128)", "NULL, NULL, NULL"))
+
+    def is_affected(self, binary):
+        return any([self.ends(binary, *table) for table in self.TABLES])
+
+    def ends(self, binary, table, columns, values):
+        server = Server(binary, ["-a", "-r", "example", "--oauth", "-u", "alice:secret"], ready=False)
+        with sqlite3.connect(os.path.join(server.directory.name, "turndb")) as db:
+            db.execute(f"CREATE TABLE {table} ({columns})")
+            db.execute(f"INSERT INTO {table} VALUES ({values})")
+        db.close()
+        with server:
+            if not server.survives():
+                return True
+            with Client(server.port, "tcp", "north") as client:
+                client.challenge()
+                message = Message(ALLOCATE).add(*UDP).add(ACCESS_TOKEN, b"\0\x0c" + bytes(60))
+                answer = answer_or_end(server, client, message, client.sign(message))
+                if answer is None or not server.survives():
+                    return True
+                self.assertEqual(answer.error, 401)
+            with Client(server.port, "tcp") as client:
+                self.assertEqual(client.allocate().kind, 2)
+        return False
 
 
 class SecretListLeak(Row, unittest.TestCase):
