@@ -17,12 +17,12 @@ REMOVED = {"--acme-redirect", "--cli-ip", "--cli-max-output-sessions", "--cli-pa
            "--web-admin-ip", "--web-admin-listen-on-workers", "--web-admin-port"}
 ADDED = {
     "--plugin", "--plugin-config",
-    "--allow-private-peers",
+    "--allow-private-peers", "--dtls", "--tcp-relay",
     "--no-tlsv1_3", "--rfc5780", "--software-attribute", "--stun-backward-compatibility",
 }
 # Entries of the help that say something else: what these options do by default is not what it was.
 OTHER_DEFAULTS = {
-    "--no-multicast-peers",
+    "--no-multicast-peers", "--no-dtls", "--no-tcp-relay",
     "--no-cli",
     "--tls-listening-port", "--cipher-list", "--no-tlsv1", "--no-tlsv1_1",
     "--no-rfc5780", "--no-software-attribute", "--no-stun-backward-compatibility", "--response-origin-only-with-rfc5780",

@@ -7,9 +7,16 @@ import struct
 import time
 import unittest
 
+import turn_server
 from turn_client import BINDING, CONNECTION_ID, DATA_ATTR, Client, Message, NoAnswer, receive_exactly
-from turn_server import SANITIZED, Server, wait_for
+from turn_server import SANITIZED, wait_for
 from test_metering import meter
+
+
+class Server(turn_server.Server):
+    """A server that relays TCP."""
+
+    always = [*turn_server.Server.always, "--tcp-relay"]
 
 
 class StreamPeer:

@@ -60,7 +60,7 @@ class Encrypted(unittest.TestCase):
             with subprocess.Popen([os.path.join(TOOLS, "turnutils_peer"), "-L", "127.0.0.1", "-p", str(peer_port)],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as echo:
                 try:
-                    with Server("scripted", "realm x\ncredit 1000000\n", tls=True) as server:
+                    with Server("scripted", "realm x\ncredit 1000000\n", ["--dtls"], tls=True) as server:
                         run = subprocess.run(
                             [os.path.join(TOOLS, "turnutils_uclient"), "-S", "-c", "-u", "alice", "-w", "secret",
                              "-e", "127.0.0.1", "-r", str(peer_port), "-p", str(server.port), "-n", "20", "-m", "1",

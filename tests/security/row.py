@@ -79,6 +79,9 @@ class Whitebox(Row):
 class Server(turn_server.Server):
     """A server of any binary. Loopback peers are refused, as they are unless somebody asks for them."""
 
+    # The unpatched server has both without, and takes the options.
+    always = [*turn_server.Server.always, "--no-tcp-relay=0", "--no-dtls=0"]
+
     def __init__(self, binary, options=(), loopback=False, private=True, **more):
         super().__init__(options=[*options] if loopback else [*options, "--allow-loopback-peers=0"], **more)
         if private and binary == OURS:

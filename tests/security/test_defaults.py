@@ -6,6 +6,7 @@ Root runs it in a network namespace of its own, with addresses that look like th
 import contextlib
 import ctypes
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -14,7 +15,8 @@ import unittest
 import row
 from row import UDP, Server, allocation, ask_about, permitted, xor_peer
 from turn_client import ALLOCATE, CHANNEL_BIND, CHANNEL_NUMBER, CONNECT, CREATE_PERMISSION, DATA_ATTR, SEND, XOR_PEER, \
-    XOR_RELAYED, Client, Message, NoAnswer, from_xor_address
+    XOR_RELAYED, Client, Message, from_xor_address
+from turn_server import run_to_end
 
 CLONE_NEWNET = 0x40000000
 RELAYS = ["-z", "-E", "127.0.0.1", "-E", "::1"]
@@ -225,6 +227,49 @@ class OwnAddresses(unittest.TestCase):
     def test_loopback_is_a_matter_of_its_own(self):
         with Server(row.OURS, RELAYS, loopback=True, private=False) as server:
             self.assertEqual(self.reached(server, "127.0.0.1"), ["channel", "permission", "indication"])
+
+
+class Bare(Server):
+    """A server without what tests give all others."""
+
+    always = ["--no-cli"]
+
+
+class OnRequest(unittest.TestCase):
+    def tcp_allocation(self, binary, *options, udp=False):
+        with Bare(binary, ["-z", *options]) as server, Client(server.port, "tcp") as client:
+            return client.request(ALLOCATE, (UDP[0], b"\x11\0\0\0" if udp else b"\x06\0\0\0"))
+
+    def test_tcp_is_relayed_for_who_asks(self):
+        self.assertEqual(self.tcp_allocation(row.UNPATCHED).kind, 2)
+        for options in ([], ["--no-tcp-relay"], ["--tcp-relay=0"]):
+            self.assertEqual(self.tcp_allocation(row.OURS, *options).error, 442)
+            self.assertEqual(self.tcp_allocation(row.OURS, *options, udp=True).kind, 2)
+        for options in (["--tcp-relay"], ["--no-tcp-relay=0"], ["--no-udp-relay"]):
+            self.assertEqual(self.tcp_allocation(row.OURS, *options).kind, 2)
+
+    def test_it_cannot_be_all_off(self):
+        status, output = run_to_end(options=["-z", "--no-tcp-relay", "--no-udp-relay"])
+        self.assertNotEqual(status, 0)
+        self.assertIn("cannot be used together", output)
+
+    def speaks_dtls(self, binary, *options):
+        with Bare(binary, ["-z", *options], tls=True) as server:
+            command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}"]
+            found = []
+            for version in ("-tls1_2", "-dtls1_2"):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    run = subprocess.run([*command, version], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                         timeout=3, check=False)
+                    found += re.findall(r"New, TLSv1.[23]", run.stdout)
+            return found
+
+    def test_dtls_is_spoken_with_who_asks(self):
+        self.assertEqual(len(self.speaks_dtls(row.UNPATCHED)), 2)
+        for options in ([], ["--no-dtls"], ["--dtls=0"]):
+            self.assertEqual(self.speaks_dtls(row.OURS, *options), ["New, TLSv1.2"])
+        for options in (["--dtls"], ["--no-dtls=0"]):
+            self.assertEqual(len(self.speaks_dtls(row.OURS, *options)), 2)
 
 
 if __name__ == "__main__":

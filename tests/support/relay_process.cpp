@@ -17,6 +17,7 @@ ChildOptions make_command(const RelayOptions& options, const std::filesystem::pa
   command.program = options.binary;
   command.directory = directory;
   command.environment = options.environment;
+  // The unpatched server relays TCP and speaks DTLS anyway, and takes both options.
   command.arguments = {"-c",
                        in_directory("turnserver.conf"),
                        "-p",
@@ -39,6 +40,8 @@ ChildOptions make_command(const RelayOptions& options, const std::filesystem::pa
                        "stdout",
                        "--no-cli",
                        "--no-rfc5780",
+                       "--no-tcp-relay=0",
+                       "--no-dtls=0",
                        "--allow-loopback-peers"};
   const auto hosts = options.host.empty() ? std::vector<std::string>{"127.0.0.1", "::1"}
                                           : std::vector<std::string>{options.host};
