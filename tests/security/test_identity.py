@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+import subprocess
 import unittest
 
 import row
@@ -110,6 +111,34 @@ class UsernamePin(Row, unittest.TestCase):
                 with Client(server.port, "tcp") as again:
                     return again.allocate().kind == 2
             turn_server.wait_for(given_back, "alice's quota is free again")
+
+
+class TokenUsers(unittest.TestCase):
+    """RFC 7635: turnutils_uclient signs its requests with keys of several names, in realms of their own."""
+
+    KEYS = {"north": ("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEK", "A256GCM", ""),
+            "union": ("MTIzNDU2Nzg5MDEyMzQ1Ngo=", "A128GCM", "other"),
+            "oldempire": ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIK", "A256GCM", "third")}
+
+    def test_clients_with_tokens_are_served_and_their_quota_comes_back(self):
+        server = Server(row.OURS, ["--oauth", "-a", "-r", "example", "--server-name=turn.example", "--total-quota=8"],
+                        loopback=True)
+        with sqlite3.connect(os.path.join(server.directory.name, "turndb")) as db:
+            db.execute("CREATE TABLE oauth_key (kid varchar(128), ikm_key varchar(256), timestamp bigint default 0, "
+                       "lifetime integer default 0, as_rs_alg varchar(64) default '', realm varchar(127) default '', "
+                       "PRIMARY KEY (kid))")
+            for kid, (key, algorithm, realm) in self.KEYS.items():
+                db.execute("INSERT INTO oauth_key VALUES (?, ?, 0, 0, ?, ?)", (kid, key, algorithm, realm))
+        db.close()
+        uclient = os.path.join(os.path.dirname(row.OURS), "turnutils_uclient")
+        with server:
+            for transport in (["-t"], ["-t"], ["-t"], []):
+                run = subprocess.run([uclient, "-J", "-y", "-c", "-n", "5", "-m", "2", *transport, "-p",
+                                      str(server.port), "127.0.0.1"],
+                                     capture_output=True, text=True, timeout=60, check=False,
+                                     env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+                self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+                self.assertIn("tot_recv_msgs=10", run.stdout + run.stderr)
 
 
 class OriginPin(Row, unittest.TestCase):
