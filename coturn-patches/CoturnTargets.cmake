@@ -101,7 +101,8 @@ function(coturn_targets)
   file(GLOB ours ${arg_SOURCE}/src/server/ns_turn_plugin*.c ${arg_SOURCE}/src/apps/relay/turn_plugin*.c
     ${arg_SOURCE}/src/apps/relay/turn_removed_options.c ${arg_SOURCE}/src/apps/relay/turn_stream_start.c
     ${arg_SOURCE}/src/server/ns_turn_peer*.c ${arg_SOURCE}/src/apps/relay/turn_peer*.c)
-  file(GLOB ours_of_listener ${arg_SOURCE}/src/server/ns_turn_nonce*.c ${arg_SOURCE}/src/server/ns_turn_siphash.c
+  file(GLOB ours_of_listener ${arg_SOURCE}/src/server/ns_turn_nonce*.c
+    ${arg_SOURCE}/src/server/ns_turn_idle*.c ${arg_SOURCE}/src/apps/relay/turn_nonce_*.c
     ${arg_SOURCE}/src/apps/relay/turn_dtls_*.c ${arg_SOURCE}/src/apps/relay/turn_udp_*.c)
   list(APPEND ours ${ours_of_listener})
   file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_context.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c

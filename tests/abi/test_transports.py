@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from turn_client import LIFETIME, REFRESH, Client, Message, NoAnswer, Peer
+from turn_client import LIFETIME, NONCE, REFRESH, Client, Message, NoAnswer, Peer
 from turn_client import MOBILITY as MOBILITY_TICKET
 from turn_server import TURNSERVER, Server, free_port, wait_for
 from test_metering import SIZES, meter
@@ -135,9 +135,10 @@ class Mobility(unittest.TestCase):
         with Server("scripted", "realm x\n", MOBILITY) as server, Client(server.port) as old, \
                 Client(server.port) as new:
             old.allocate(mobile=True)
-            self.assertEqual(new.request(REFRESH, (LIFETIME, struct.pack(">I", 600)), (MOBILITY_TICKET, old.ticket),
-                                         challenge=False).error, 401)
-            new.realm, new.nonce = old.realm, old.nonce
+            challenge = new.request(REFRESH, (LIFETIME, struct.pack(">I", 600)), (MOBILITY_TICKET, old.ticket),
+                                    challenge=False)
+            self.assertEqual(challenge.error, 401)
+            new.realm, new.nonce = old.realm, challenge.get(NONCE)
             for lifetime, ticket in ((700, old.ticket), (800, None), (700, None)):
                 message = Message(REFRESH).add(LIFETIME, struct.pack(">I", lifetime))
                 if ticket:

@@ -191,8 +191,8 @@ class Reflection(Row, unittest.TestCase):
                     self.assertEqual(client.request(BINDING, change(1, 1)).error, 420)
 
     def test_errors_of_others_have_their_reason(self):
-        with Server(row.OURS, ["-a", "-r", "x"]) as server, Client(server.port) as client:
-            self.assertIn(b"Unauth", client.allocate().get(ERROR_CODE))
+        with Server(row.OURS, ["-z"]) as server, Client(server.port) as client:
+            self.assertIn(b"Mismatch", client.refresh(600).get(ERROR_CODE))
 
     def test_each_is_there_for_who_asks(self):
         for options, expected in (
