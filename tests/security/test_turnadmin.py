@@ -13,7 +13,7 @@ import unittest
 
 import row
 from row import Row
-from turn_server import SANITIZER_REPORT, plugin
+from turn_server import SANITIZED, SANITIZER_REPORT, plugin
 
 # Names of users may not have quotes, those of realms may.
 QUOTES = "nowhere' or '1'='1"
@@ -32,7 +32,10 @@ class Turnadmin:
         return os.path.join(self.directory.name, name)
 
     def run(self, *arguments, preload=None, check=True):
-        environment = {**os.environ, "LD_PRELOAD": plugin(preload)} if preload else None
+        # It ends right away: what it has not given back by then does not matter.
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+        if preload:
+            environment["LD_PRELOAD"] = plugin(preload)
         run = subprocess.Popen([self.program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                errors="replace", env=environment, cwd=self.directory.name)
         run.stdout, run.stderr = run.communicate(timeout=60)
@@ -123,6 +126,8 @@ class KeyFile(Row, unittest.TestCase):
     ROW, ID = 54, "weak AES key file"
 
     def is_affected(self, binary):
+        if SANITIZED:
+            raise unittest.SkipTest("nothing can be preloaded into a sanitized program")
         with Turnadmin(binary) as turnadmin:
             keys = set()
             for number in range(8):
@@ -138,12 +143,12 @@ class KeyFile(Row, unittest.TestCase):
 class Passwords(unittest.TestCase):
     def test_what_is_encrypted_is_decrypted_also_what_4_6_1_encrypted(self):
         with Turnadmin(row.OURS) as ours, Turnadmin(row.UNPATCHED) as theirs:
+            ours.run("-x", ours.path("key"))
             for turnadmin in (ours, theirs):
-                turnadmin.run("-x", turnadmin.path("key"))
                 for password in ("a", "fifteen octets.", "sixteen octets..", "p" * 100):
-                    encrypted = turnadmin.run("-f", turnadmin.path("key"), "-E", "-p", password).stdout.strip()
+                    encrypted = turnadmin.run("-f", ours.path("key"), "-E", "-p", password).stdout.strip()
                     self.assertNotIn(password, encrypted)
-                    self.assertEqual(ours.run("-f", turnadmin.path("key"), "-v", encrypted).stdout, password + "\n")
+                    self.assertEqual(ours.run("-f", ours.path("key"), "-v", encrypted).stdout, password + "\n")
 
     def test_what_is_no_encrypted_password_and_no_place_for_a_key_is_refused(self):
         with Turnadmin(row.OURS) as turnadmin:
