@@ -87,7 +87,7 @@ class Life(unittest.TestCase):
                 self.assertEqual(int(status["CapEff"], 16), 0)
 
     def test_clients_come_by_every_transport(self):
-        server = Broker('[broker.sandbox]\nseccomp = "on"', tls=True, threads=2)
+        server = Broker(options=["--dtls", "--tcp-relay"], tls=True, threads=2)
         with server:
             for transport in ("udp", "tcp", "tls"):
                 with self.subTest(transport=transport), server.client(transport) as client:
