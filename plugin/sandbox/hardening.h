@@ -12,7 +12,7 @@ namespace plugin {
 /// No core dump, and no look by other processes of the same user (PR_SET_DUMPABLE, RLIMIT_CORE).
 [[nodiscard]] broker::Status forbid_core_dumps();
 
-/// After a change of user, with which the kernel has forbidden them.
+/// After a change of user or group, with which the kernel has forbidden them.
 [[nodiscard]] broker::Status allow_core_dumps();
 
 /// True in a build whose sanitizer needs what a sandbox forbids: LeakSanitizer traces the process from within.

@@ -16,9 +16,9 @@ namespace plugin {
 
 namespace {
 
-broker::Status switch_off_dumps(const broker::SandboxConfig& config) {
-  if (is_sanitized() || config.core_dumps) return broker::Nothing{};
-  return forbid_core_dumps();
+/// LeakSanitizer traces the process from within.
+bool may_be_traced(const broker::SandboxConfig& config) {
+  return config.core_dumps || is_sanitized();
 }
 
 }  // namespace
@@ -30,21 +30,21 @@ broker::Status Sandbox::harden(const std::string& config_file,
   user_before_ = ::geteuid();
   if (!is_sanitized())
     if (auto status = take_no_new_privileges(); !status) return status.error();
-  return switch_off_dumps(config_);
+  if (may_be_traced(config_)) return broker::Nothing{};
+  return forbid_core_dumps();
 }
 
 broker::Status Sandbox::prepare() {
   const uid_t user = ::geteuid();
   if (user == 0) host_.warning("runs as root: name a user of its own with --proc-user");
-  if (user != user_before_) {
+  if (user != user_before_)
     if (auto loaded = load_usable_config(config_file_); !loaded)
       return broker::Error{"user " + std::to_string(user) +
                            " of --proc-user could not load a change of the configuration: " +
                            loaded.error().message};
-    // With the user the kernel has changed what may be dumped to the system's default.
-    auto status = config_.core_dumps ? allow_core_dumps() : switch_off_dumps(config_);
-    if (!status) return status.error();
-  }
+  // With user or group the kernel has changed what may be dumped to the system's default.
+  if (auto status = may_be_traced(config_) ? allow_core_dumps() : forbid_core_dumps(); !status)
+    return status.error();
 
   if (config_.seccomp == broker::SeccompMode::off) {
     host_.info("seccomp: off, as configured");
