@@ -192,7 +192,7 @@ class Reflection(Row, unittest.TestCase):
 
     def test_errors_of_others_have_their_reason(self):
         with Server(row.OURS, ["-z"]) as server, Client(server.port) as client:
-            self.assertIn(b"Mismatch", client.refresh(600).get(ERROR_CODE))
+            self.assertIn(b"Invalid", client.refresh(600).get(ERROR_CODE))
 
     def test_each_is_there_for_who_asks(self):
         for options, expected in (

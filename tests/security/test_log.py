@@ -25,7 +25,9 @@ class LogInjection(Row, unittest.TestCase):
 
     def is_affected(self, binary):
         forged = f"::bad\n{FORGED}".encode()
-        with Server(binary, ["-a", "-r", "example", "-u", "alice:secret"]) as server, Client(server.port) as client:
+        # Over UDP our server answers some of this without looking at the words.
+        with Server(binary, ["-a", "-r", "example", "-u", "alice:secret"]) as server, \
+                Client(server.port, "tcp") as client:
             say(client, (ORIGIN, forged))
             say(client, (REALM, b"example"), (USERNAME, forged), (NONCE, b"x"))
             say(client, (REALM, forged), (USERNAME, b"x"), (NONCE, b"x"))
