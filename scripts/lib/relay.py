@@ -56,15 +56,18 @@ def free_port(wanted=0):
 
 
 class Relay:
-    """A turnserver of `binary`, listening on 127.0.0.1:port. Its log is directory/turnserver.log."""
+    """A turnserver of `binary`, listening on 127.0.0.1:port. Its log is directory/turnserver.log.
 
-    def __init__(self, binary, directory, port, arguments, prefix=()):
+    `config` is its turnserver.conf; without one it reads none.
+    """
+
+    def __init__(self, binary, directory, port, arguments, prefix=(), config=None):
         self.port = port
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log = self.directory / "turnserver.log"
         command = [
-            *prefix, str(binary), "-n",
+            *prefix, str(binary), *(["-c", str(config)] if config else ["-n"]),
             "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", f"--listening-port={port}",
             "--allow-loopback-peers", "--no-cli", "--no-tls", "--no-dtls",
             "--log-file=stdout", "--simple-log", f"--pidfile={self.directory}/turnserver.pid",

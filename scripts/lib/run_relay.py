@@ -98,6 +98,14 @@ def write_configuration(directory, port, http_port):
     return config
 
 
+def write_turnserver_conf(directory):
+    """The example of a relay on the Internet, as it is; what loopback needs besides is on the command line."""
+    config = directory / "turnserver.conf"
+    example = pathlib.Path(__file__).with_name("turnserver.conf").read_text(encoding="utf-8")
+    relay.write_private(config, f"# Written anew by every scripts/run.\n{example}")
+    return config
+
+
 def tell(directory, config, port, http_port, ctl):
     credentials = ctl.ask("credentials", "--csp", "demo", "--media", "data", "--client", "alice")
     ctl_command = f"build/bin/turnbrokerctl --socket {ctl.socket_path}"
@@ -113,6 +121,7 @@ A metered TURN relay runs on 127.0.0.1, port {port}. Ctrl-C stops it.
   good for       {credentials["ttl"]} s, CSP demo, media type data, client alice
 
   configuration  {config}
+                 {directory}/turnserver.conf
   quotas         {directory}/csp.d/demo.toml
   control socket {ctl.socket_path}
   usage records  {directory}/state/usage.jsonl
@@ -135,7 +144,7 @@ def main():
     http_port = relay.free_http_port(HTTP_PORT)
     config = write_configuration(directory, port, http_port)
     server = relay.Relay(relay.TURNSERVER, directory, port, [
-        f"--plugin={relay.PLUGIN}", f"--plugin-config={config}", *sys.argv[1:]])
+        f"--plugin={relay.PLUGIN}", f"--plugin-config={config}", *sys.argv[1:]], config=write_turnserver_conf(directory))
     with server:
         try:
             server.wait_until_it_answers()

@@ -84,6 +84,11 @@ class Ranges(unittest.TestCase):
             self.assertEqual(sorted(permitted(server, self.MULTICAST)), sorted(self.MULTICAST))
 
 
+def permitted_by(client, peers):
+    """As permitted(), of a client that authenticates."""
+    return [peer for peer in peers if client.permit((peer, 9)).kind == 2]
+
+
 class Service:
     """A UDP service on the server's machine, at a port that is none of a relay."""
 
@@ -270,6 +275,35 @@ class OnRequest(unittest.TestCase):
             self.assertEqual(self.speaks_dtls(row.OURS, *options), ["New, TLSv1.2"])
         for options in (["--dtls"], ["--no-dtls=0"]):
             self.assertEqual(len(self.speaks_dtls(row.OURS, *options)), 2)
+
+
+class Example(unittest.TestCase):
+    """scripts/lib/turnserver.conf."""
+
+    def setUp(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        with open(os.path.join(here, "../../scripts/lib/turnserver.conf"), encoding="utf-8") as file:
+            self.text = file.read()
+
+    def test_a_server_starts_with_it(self):
+        conf = self.text + "lt-cred-mech\nrealm=x\nuser=alice:secret\n"
+        with Bare(row.OURS, conf=conf, private=False) as server, Client(server.port) as client:
+            self.assertEqual(client.allocate(lifetime=99999).lifetime, 3600)
+            self.assertEqual(permitted_by(client, ["10.0.0.1", "8.8.8.8"]), ["8.8.8.8"])
+            self.assertNotIn("Bad configuration format", server.output())
+
+    def test_each_line_that_is_off_is_one_that_can_be_on(self):
+        offered = {line[1:].split("=")[0] for line in self.text.split("\n") if re.match(r"#[a-z-]+=", line)}
+        offered |= {line.split("=")[0] for line in self.text.split("\n") if re.match(r"[a-z-]+=", line)}
+        self.assertGreater(len(offered), 12)
+        run = subprocess.run([row.OURS, "-h"], capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual([one for one in sorted(offered) if not re.search(rf"--{one}\b", run.stdout)], [])
+
+    def test_one_user_has_not_all_of_it(self):
+        conf = self.text + "lt-cred-mech\nrealm=x\nuser=alice:secret\n"
+        with Bare(row.OURS, conf=conf) as server, contextlib.ExitStack() as clients:
+            errors = [clients.enter_context(Client(server.port)).allocate().error for _ in range(101)]
+            self.assertEqual(errors, [None] * 100 + [486])
 
 
 if __name__ == "__main__":
