@@ -12,6 +12,19 @@ using namespace turntest;
 
 namespace {
 
+/// Lines that one of the servers breaks in two and the other does not, and those about TLS: the unpatched
+/// server has a context for each version, and other ciphers.
+bool is_told_otherwise(const std::string& line) {
+  if (line.find_first_not_of(": ") == std::string::npos) return true;
+  for (const char* part :
+       {"Practical Frost", "====", "Due to the open files", "Max number of open files",
+        "max supported number", "RFC 3489/5389", "Version Coturn", "Default Net Engine",
+        "cipher suite", "ertificate file", "rivate key file", "RFC5780", "TCP relay endpoints"}) {
+    if (line.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
 std::multiset<std::string> start_log(Server& server) {
   RelayProcess& relay = server.relay();
   const auto port = [&](TransportKind transport) {
@@ -23,7 +36,7 @@ std::multiset<std::string> start_log(Server& server) {
                                 {port(TransportKind::tls), ":TLS-PORT"}});
   // How often the test had to ask until the server answered is not the server's doing.
   std::erase_if(lines, [](const std::string& line) {
-    return line.find("session ") != std::string::npos ||
+    return is_told_otherwise(line) || line.find("session ") != std::string::npos ||
            line.find("tcp or tls connected to") != std::string::npos;
   });
   return lines;
