@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t usage_interval_ms = 1'000;
 constexpr std::int64_t look_interval_ms = 250;
-constexpr std::int64_t collect_interval_ms = 150;
+constexpr std::int64_t collect_interval_ms = 200;
 constexpr std::int64_t idle_look_interval_ms = 1'000;
 
 bool is_exhausted(const Account& account) {
@@ -71,8 +71,10 @@ bool Announcer::wanted(std::int64_t now_ms) const {
   return busy;
 }
 
+bool Announcer::has_changed() const { return refresh_ || book_.changes() != seen_changes_; }
+
 bool Announcer::all_wanted(std::int64_t now_ms) const {
-  return refresh_ || now_ms >= next_idle_look_ms_ || book_.changes() != seen_changes_;
+  return has_changed() || now_ms >= next_idle_look_ms_;
 }
 
 void Announcer::look() {
@@ -80,10 +82,11 @@ void Announcer::look() {
   const std::int64_t now_ms = clock_.steady_ms();
   if (sinks_.empty() || !wanted(now_ms)) return;
   const bool all = all_wanted(now_ms);
+  const bool exactly = has_changed();
   next_look_ms_ = now_ms + look_interval_ms;
   if (all) next_idle_look_ms_ = now_ms + idle_look_interval_ms;
   seen_changes_ = book_.changes();
-  if (all)
+  if (exactly)
     collect();
   else
     settler_.collect_if_older(collect_interval_ms);

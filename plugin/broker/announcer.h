@@ -61,6 +61,7 @@ class Announcer {
 
   [[nodiscard]] static bool is_watched(const Account& account, std::int64_t now_s);
   [[nodiscard]] bool wanted(std::int64_t now_ms) const;
+  [[nodiscard]] bool has_changed() const;
   [[nodiscard]] bool all_wanted(std::int64_t now_ms) const;
   void look_at(const Account& account, std::int64_t now_ms);
   /// Nothing has changed but a use that was told lately.

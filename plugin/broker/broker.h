@@ -283,6 +283,7 @@ class Broker final : public Control, public BrokerDesk {
   GeoSource geo_;
   std::uint64_t told_shape_ = 0;  ///< standing_shape() of what was published last
   std::int64_t next_standing_ms_ = 0;
+  bool credit_waits_ = true;               ///< some account may lack some
   std::vector<AdmissionRequest> waiting_;  ///< for an answer of the ledger, or a place
   Drain drain_;
   std::uint64_t drain_version_ = 0;  ///< of the snapshot that told relay threads of it

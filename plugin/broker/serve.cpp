@@ -1,5 +1,6 @@
 // What relay threads and the clock ask of the broker (broker.h).
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "broker/broker.h"
@@ -29,6 +30,7 @@ void Broker::on_wake() {
     const auto reported = reload();
   if (drain_asked_.exchange(false)) drain_by_signal();
   serve_admissions();
+  credit_waits_ = true;
   serve_credit();
   for (const auto& work : desk_.take()) work(*this);
   tell_standing();
@@ -75,6 +77,7 @@ void Broker::check_validity() {
 }
 
 void Broker::every_second() {
+  credit_waits_ = true;
   if (!settler_->store_error().empty()) probe_store();
   // A file that only the refused configuration names is not watched.
   if (!config_error_.empty()) [[maybe_unused]]
@@ -101,12 +104,15 @@ void Broker::probe_store() {
   if (any != nullptr) settler_->exchange({any}, Settler::Ask::nothing);
 }
 
+// Who lacks credit wakes the broker; until nobody does, it looks again at every turn.
 void Broker::serve_credit() {
+  if (!std::exchange(credit_waits_, false)) return;
   std::vector<Account*> low;
   std::vector<Account*> dry_ones;
   book_->for_each_active([&](Account& account) {
     const bool dry = account.refused_octets.load() != 0;
     if (!account.refill_asked.load() && !dry) return;
+    credit_waits_ = true;
     const Stage stage = account.stage.load();
     // Asked again while the answer to the first time was on its way: there is enough by now.
     const bool enough = !dry && account.pool.load() >= account.low_water.load();
@@ -173,6 +179,9 @@ void Broker::fold_closed() {
       announcer_->closed(*slot, record);
       tally_.closed({record.csp, record.media}, record.reason);
     }
+    // The allocation was what made an account that came to rest meanwhile be looked at.
+    for (const std::uint32_t owner : {slot->account, slot->client_account})
+      if (Account* account = index_->at(owner); account != nullptr) book_->note_active(*account);
     table_->fold_and_free(*slot);
   }
 }
@@ -223,7 +232,7 @@ void Broker::release_idle() {
   });
   // What their last allocations used is in the table before they are looked at.
   fold_closed();
-  settler_->collect();
+  settler_->collect_of(unused);
   const auto awaited = book_->successors();
   book_->rest_idle(unused, awaited);
   for (Account* account : unused) {

@@ -91,7 +91,7 @@ void Settler::exchange(const std::vector<Account*>& accounts, Ask ask) {
     account->refill_asked.store(false);
     book_.note_active(*account);
   }
-  collect();
+  collect_of(asked);
   Reports reports;
   reports.reserve(asked.size());
   for (Account* account : asked) {

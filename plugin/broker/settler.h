@@ -64,7 +64,7 @@ class Settler {
   void release(Account& account);
   /// Another relay lacks octets of this account: returns what is not needed in the next second.
   void give_back(Account& account);
-  /// The ledger knows all of an account, and the account holds nothing. As of the last collect().
+  /// The ledger knows all of an account, and the account holds nothing. As of its last collection.
   [[nodiscard]] bool is_settled(const Account& account) const;
 
   /// The ledger may have forgotten what it was told: tell it all again.
@@ -90,6 +90,8 @@ class Settler {
   void collect();
   /// For who does not need the last octet.
   void collect_if_older(std::int64_t ms);
+  /// Of these accounts alone.
+  void collect_of(const std::vector<Account*>& wanted);
   [[nodiscard]] const std::vector<Totals>& totals() const { return totals_; }
 
   [[nodiscard]] const std::string& store_error() const { return store_error_; }
@@ -137,6 +139,7 @@ class Settler {
   ExchangeMeter unmeasured_;
   ExchangeMeter* meter_ = &unmeasured_;
   std::vector<Totals> totals_;
+  std::vector<std::uint8_t> wanted_;         ///< by account slot: collect_of() is at it
   std::int64_t collected_ms_ = 0;            ///< steady
   std::vector<std::uint64_t> swept_octets_;  ///< by allocation slot: its use at the last sweep
   std::uint64_t rounds_ = 0;

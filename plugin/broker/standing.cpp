@@ -31,7 +31,12 @@ std::string Broker::unhealthy() const {
   if (!settler_->store_error().empty()) return "the relay's ledger does not answer";
   if (settler_->is_learning())
     return "the ledger may have forgotten grants and waits for all relays to report";
-  return live_allocations() >= table_->header().allocations_max ? "the relay is full" : "";
+  const TableHeader& header = table_->header();
+  // Asked at every wake: where slots were never used there is room, and nothing to count.
+  const bool full =
+      header.allocations_high.load(std::memory_order_relaxed) >= header.allocations_max &&
+      live_allocations() >= header.allocations_max;
+  return full ? "the relay is full" : "";
 }
 
 std::uint64_t Broker::standing_shape() const {
@@ -49,7 +54,7 @@ void Broker::tell_standing() {
   if (standing_shape() != told_shape_) return publish_standing();
   const std::int64_t now_ms = clock_.steady_ms();
   if (now_ms < next_standing_ms_) return;
-  settler_->collect_if_older(standing_ms / 2);
+  settler_->collect_if_older(standing_ms);
   bool relaying = false;
   book_->for_each_active([&](const Account& account) {
     relaying = relaying || account.live.load() != 0;

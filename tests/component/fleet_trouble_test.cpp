@@ -3,6 +3,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <functional>
+#include <regex>
 #include <string>
 
 #include "broker_fixture.h"
@@ -158,7 +159,16 @@ TEST_CASE("a flood of bad messages costs the log a line a second", "[fleet][redi
                      "return 'told'",
                      "0"}) == "told\n");
   const auto log = [&] { return running.host.log_text(); };
-  REQUIRE(eventually([&] { return log().find("500 more messages") != std::string::npos; }));
+  // A slow machine may take the flood for longer than a second, and say so more than once.
+  const auto told = [&] {
+    const std::string text = log();
+    const std::regex more("([0-9]+) more messages of the fleet are dropped");
+    std::size_t sum = count(text, "a message on turnbroker:");
+    for (std::sregex_iterator each(text.begin(), text.end(), more), end; each != end; ++each)
+      sum += std::stoul((*each)[1]);
+    return sum;
+  };
+  REQUIRE(eventually([&] { return told() == 501; }));
   CHECK(count(log(), "a message on turnbroker:recall is dropped") == 1);
-  CHECK(count(log(), "is dropped") + count(log(), "are dropped") == 2);
+  CHECK(count(log(), "is dropped") + count(log(), "are dropped") <= 5);
 }
