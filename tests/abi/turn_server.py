@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+from ports import PortLease, free_port  # noqa: F401  pylint: disable=unused-import
 from turn_client import BINDING, Message
 
 SECONDS = 20.0
@@ -18,19 +19,6 @@ PLUGINS = os.environ["TEST_PLUGINS"]
 with open(TURNSERVER, "rb") as program:
     SANITIZED = re.search(rb"__[at]san_init", program.read()) is not None
 SANITIZER_REPORT = re.compile(r"runtime error:|(ERROR|WARNING): \w+Sanitizer|: Sanitizer")
-
-
-def free_port():
-    """A port that is free for UDP and TCP now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, \
-                socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-            except OSError:
-                continue
-            return udp.getsockname()[1]
 
 
 def plugin(name):
@@ -79,6 +67,7 @@ class Server:
                 file.write(conf)
         self.environment = {**os.environ, "LD_PRELOAD": plugin(preload)} if preload else None
         self.process = None
+        self.lease = None
 
     def _certificate(self):
         """A certificate of this run; TLS and DTLS are then served on the one port."""
@@ -89,7 +78,8 @@ class Server:
 
     def start(self):
         for _ in range(5):
-            self.port = free_port()
+            self.lease = PortLease()
+            self.port = self.lease.port
             with open(self.output_file, "wb") as output:
                 self.process = subprocess.Popen(
                     [self.binary, *self.conf, *self.always, "-L", "127.0.0.1", "-p", str(self.port), "-m", str(self.threads),
@@ -100,7 +90,8 @@ class Server:
                     stdout=output, stderr=subprocess.STDOUT, cwd=self.directory.name, env=self.environment)
             if not self.ready or self._answers():
                 return self
-            # Somebody else took the port.
+            # Somebody who asks for no lease took the port.
+            self.lease.close()
         raise AssertionError(f"turnserver does not start:\n{self.output()}")
 
     def _answers(self):
@@ -170,6 +161,8 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        if self.lease is not None:
+            self.lease.close()
         reports = [line for line in self.output().split("\n") if SANITIZER_REPORT.search(line)]
         output = self.output()
         self.directory.cleanup()
