@@ -1,11 +1,11 @@
 # coturn_fetch(DEST [fetch-coturn options...]): runs scripts/fetch-coturn when DEST is missing or older
 # than what it is made of, and makes CMake run again when any of that changes.
-get_filename_component(COTURN_FETCH ${CMAKE_CURRENT_SOURCE_DIR}/../scripts/fetch-coturn ABSOLUTE)
-file(GLOB COTURN_PATCHES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.patch)
+get_filename_component(COTURN_FETCH ${CMAKE_CURRENT_LIST_DIR}/../scripts/fetch-coturn ABSOLUTE)
+file(GLOB COTURN_PATCHES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.patch)
 set(COTURN_INPUTS ${COTURN_PATCHES}
-  ${CMAKE_CURRENT_SOURCE_DIR}/series
-  ${CMAKE_CURRENT_SOURCE_DIR}/COTURN_VERSION
-  ${CMAKE_CURRENT_SOURCE_DIR}/include/turn_plugin.h
+  ${CMAKE_CURRENT_LIST_DIR}/series
+  ${CMAKE_CURRENT_LIST_DIR}/COTURN_VERSION
+  ${CMAKE_CURRENT_LIST_DIR}/include/turn_plugin.h
   ${COTURN_FETCH})
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${COTURN_INPUTS})
 

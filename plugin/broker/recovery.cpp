@@ -5,6 +5,7 @@
 
 #include "broker/record_of.h"
 #include "broker/settler.h"
+#include "meter/meter_access.h"
 
 namespace plugin {
 
@@ -19,12 +20,34 @@ std::unordered_set<std::uint64_t> continued_sequences(const MeterTable& table) {
   return sequences;
 }
 
+/// Added up, damaged numbers would come out small, where nobody would see it. What a relay can have relayed,
+/// with each octet in two accounts and in both sums, is far from this bound.
+broker::Status check_amounts(const MeterTable& table) {
+  std::uint64_t sum = 0;
+  const auto add = [&](const auto& octets, const auto& packets) {
+    for (std::size_t d = 0; d < 2; ++d)
+      for (const std::uint64_t amount : {octets[d], packets[d]}) sum = sum_or_most(sum, amount);
+  };
+  for (const AccountSlot& slot : table.accounts()) {
+    add(slot.closed.octets, slot.closed.packets);
+    sum = sum_or_most(sum, slot.closed.charged_octets);
+  }
+  for (const AllocationSlot& slot : table.allocations()) {
+    const broker::UsedTotals used = used_of(slot);
+    if (slot.state.load() != SlotState::free) add(used.octets, used.packets);
+  }
+  if (sum <= broker::octets_max) return broker::Nothing{};
+  return broker::Error{
+      "the meter table is damaged: its amounts are more than any relay has relayed"};
+}
+
 }  // namespace
 
 broker::Result<Recovered> recover(MeterTable& table, std::string_view boot_id,
                                   broker::LedgerStore& store,
                                   const std::function<void(const UsageRecord&)>& write_record,
                                   const std::function<broker::Status()>& flush_records) {
+  if (auto sound = check_amounts(table); !sound) return sound.error();
   TableHeader& header = table.header();
   header.relay_id[sizeof header.relay_id - 1] = '\0';
   header.boot_id[sizeof header.boot_id - 1] = '\0';

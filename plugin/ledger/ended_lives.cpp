@@ -42,16 +42,31 @@ Json json_of(const UsageReport& report) {
           {"sequence", report.sequence}};
 }
 
+/// The conversion alone would take fractions, and what no number can hold.
+std::uint64_t amount_in(const Json& json) {
+  if (!json.is_number_unsigned()) throw std::runtime_error("an amount is no whole number");
+  return json.get<std::uint64_t>();
+}
+
+std::int64_t time_in(const Json& json) {
+  if (!json.is_number_integer() ||
+      (json.is_number_unsigned() && json.get<std::uint64_t>() > std::uint64_t{INT64_MAX}))
+    throw std::runtime_error("a time is no whole number");
+  return json.get<std::int64_t>();
+}
+
 UsageReport report_in(const Json& json) {
   UsageReport report;
   const auto media = broker::parse_media_type(json.at("media").get<std::string>());
   if (!media) throw std::runtime_error("media is none");
-  report.account = {json.at("csp"), *media, json.at("period_start"), json.at("client")};
-  report.limit_octets = json.at("limit_octets");
-  report.charged_octets = report.granted_octets = json.at("charged_octets");
-  report.used.octets = json.at("octets").get<decltype(report.used.octets)>();
-  report.used.packets = json.at("packets").get<decltype(report.used.packets)>();
-  report.sequence = json.at("sequence");
+  report.account = {json.at("csp"), *media, time_in(json.at("period_start")), json.at("client")};
+  report.limit_octets = amount_in(json.at("limit_octets"));
+  report.charged_octets = report.granted_octets = amount_in(json.at("charged_octets"));
+  for (std::size_t d = 0; d < 2; ++d) {
+    report.used.octets[d] = amount_in(json.at("octets").at(d));
+    report.used.packets[d] = amount_in(json.at("packets").at(d));
+  }
+  report.sequence = amount_in(json.at("sequence"));
   if (Status sound = broker::check_report(report); !sound)
     throw std::runtime_error(sound.error().message);
   return report;
@@ -67,7 +82,8 @@ Json json_of(const EndedLives::Life& life) {
 }
 
 EndedLives::Life life_in(const Json& json) {
-  EndedLives::Life life{{json.at("relay"), json.at("incarnation")}, json.at("ended"), {}};
+  EndedLives::Life life{
+      {json.at("relay"), amount_in(json.at("incarnation"))}, time_in(json.at("ended")), {}};
   for (const auto& report : json.at("reports")) life.reports.push_back(report_in(report));
   return life;
 }
@@ -113,7 +129,7 @@ Status EndedLives::remember(const broker::Incarnation& who,
   for (const UsageReport& report : last_reports)
     if (report.used.all_octets() != 0 || report.charged_octets != 0) life.reports.push_back(report);
   std::erase_if(lives_, [&](const Life& other) {
-    return other.who == who || other.ended_s + kept_s < now_s;
+    return other.who == who || other.ended_s < now_s - kept_s;
   });
   // Nothing is lost of one that used nothing.
   if (!life.reports.empty()) lives_.push_back(std::move(life));

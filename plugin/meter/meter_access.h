@@ -33,6 +33,11 @@ inline void clear_meter(turn_meter& meter) {
   return used;
 }
 
+/// a + b, or the most there is: a sum of damaged numbers must not come out small, where nobody would see it.
+[[nodiscard]] constexpr std::uint64_t sum_or_most(std::uint64_t a, std::uint64_t b) {
+  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 [[nodiscard]] inline std::int64_t credit_of(const turn_meter& meter) {
   return atomic_of(meter.credit_octets).load(std::memory_order_relaxed);
 }

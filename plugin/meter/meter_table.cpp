@@ -33,10 +33,11 @@ void copy_text(char (&target)[N], std::string_view text) {
 void store_sum(SlotTotals& sum, const SlotTotals& before, const AllocationSlot& slot) {
   const auto used = used_of(slot);
   for (std::size_t d = 0; d < 2; ++d) {
-    std::atomic_ref(sum.octets[d]).store(before.octets[d] + used.octets[d]);
-    std::atomic_ref(sum.packets[d]).store(before.packets[d] + used.packets[d]);
+    std::atomic_ref(sum.octets[d]).store(sum_or_most(before.octets[d], used.octets[d]));
+    std::atomic_ref(sum.packets[d]).store(sum_or_most(before.packets[d], used.packets[d]));
   }
-  std::atomic_ref(sum.charged_octets).store(before.charged_octets + charged_of(slot));
+  std::atomic_ref(sum.charged_octets)
+      .store(sum_or_most(before.charged_octets, charged_part(slot, used)));
 }
 
 }  // namespace
@@ -233,13 +234,14 @@ void MeterTable::finish_fold() {
 
 broker::UsedTotals used_of(const AllocationSlot& slot) { return read_used(slot.meter); }
 
-std::uint64_t charged_of(const AllocationSlot& slot) {
-  const auto used = used_of(slot);
+std::uint64_t charged_part(const AllocationSlot& slot, const broker::UsedTotals& used) {
   std::uint64_t sum = 0;
   for (std::size_t d = 0; d < 2; ++d)
-    if ((slot.meter.charged_directions >> d & 1U) != 0) sum += used.octets[d];
+    if ((slot.meter.charged_directions >> d & 1U) != 0) sum = sum_or_most(sum, used.octets[d]);
   return sum;
 }
+
+std::uint64_t charged_of(const AllocationSlot& slot) { return charged_part(slot, used_of(slot)); }
 
 broker::AccountKey key_of(const AccountSlot& slot) {
   broker::AccountKey key;

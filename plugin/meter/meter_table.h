@@ -91,6 +91,9 @@ class MeterTable {
 /// [any] Consistent enough while the relay thread counts on: each number is one atomic load.
 [[nodiscard]] broker::UsedTotals used_of(const AllocationSlot& slot);
 [[nodiscard]] std::uint64_t charged_of(const AllocationSlot& slot);
+/// What is charged of `used`, which was read of this slot.
+[[nodiscard]] std::uint64_t charged_part(const AllocationSlot& slot,
+                                         const broker::UsedTotals& used);
 
 /// [broker] The key an account slot was taken with.
 [[nodiscard]] broker::AccountKey key_of(const AccountSlot& slot);

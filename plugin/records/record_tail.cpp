@@ -77,20 +77,35 @@ std::uint64_t RecordTail::octets_left() const {
 
 broker::Result<std::vector<std::string>> RecordTail::next() {
   auto found = current();
-  // What a rotated file holds no more of goes on in the next newer one.
-  while (found && found->number != 0 && at_.offset >= found->octets) {
+  for (;;) {
+    // What a rotated file holds no more of goes on in the next newer one.
+    while (found && found->number != 0 && at_.offset >= found->octets) {
+      auto newer = file(found->number - 1);
+      if (!newer) break;
+      at_ = {newer->inode, 0};
+      found = std::move(newer);
+    }
+    if (!found || at_.offset >= found->octets) return std::vector<std::string>{};
+    const std::uint64_t from = at_.offset;
+    auto lines = take_lines(*found);
+    if (!lines || !lines.value().empty()) return lines;
+    if (at_.offset != from) continue;
+    if (found->number == 0) return lines;
+    // The writer has gone on to a newer file: nobody ends the last line of this one any more.
     auto newer = file(found->number - 1);
-    if (!newer) break;
+    if (!newer || newer->octets == 0) return lines;
     at_ = {newer->inode, 0};
     found = std::move(newer);
   }
-  std::vector<std::string> lines;
-  if (!found || at_.offset >= found->octets) return lines;
+}
+
+broker::Result<std::vector<std::string>> RecordTail::take_lines(const File& file) {
   std::string text(batch_octets_max, '\0');
   const ssize_t got =
-      ::pread(found->fd.get(), text.data(), text.size(), static_cast<off_t>(at_.offset));
+      ::pread(file.fd.get(), text.data(), text.size(), static_cast<off_t>(at_.offset));
   if (got < 0) return broker::Error{path_ + ": cannot be read: " + std::strerror(errno)};
   text.resize(static_cast<std::size_t>(got));
+  std::vector<std::string> lines;
   std::size_t from = 0;
   for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
     if (end > from) lines.push_back(text.substr(from, end - from));

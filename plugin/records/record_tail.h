@@ -53,6 +53,8 @@ class RecordTail {
   [[nodiscard]] std::optional<File> file(std::uint32_t number) const;
   /// The file at_ is in; moves at_ to the oldest one when that is gone.
   [[nodiscard]] std::optional<File> current();
+  /// Whole lines from at_ on, at most a batch; moves at_ behind them.
+  [[nodiscard]] broker::Result<std::vector<std::string>> take_lines(const File& file);
   void load_cursor();
 
   std::string path_;

@@ -102,6 +102,30 @@ TEST_CASE("a file of ended lives that is damaged is named") {
   }
 }
 
+TEST_CASE("amounts and times of ended lives are whole numbers") {
+  const turntest::TempDir directory;
+  const auto with = [](const std::string& charged, const std::string& ended) {
+    return R"({"version":1,"lives":[{"relay":"a","incarnation":1,"ended":)" + ended +
+           R"(,"reports":[{"csp":"acme","media":"data","period_start":0,"client":"",)"
+           R"("limit_octets":9,"charged_octets":)" +
+           charged + R"(,"octets":[1,2],"packets":[1,2],"sequence":1}]}]})";
+  };
+  const auto open = [&](const std::string& text) {
+    directory.write("lives.json", text);
+    return EndedLives::open(directory.path() / "lives.json");
+  };
+  CHECK(open(with("3", "4")).ok());
+  for (const char* number : {"-1", "1.5", "1e300", "\"3\"", "true"})
+    CHECK_FALSE(open(with(number, "4")).ok());
+  for (const char* number : {"1.5", "1e300", "9223372036854775808"})
+    CHECK_FALSE(open(with("3", number)).ok());
+  // At the end of time, and kept for a while from then on.
+  auto late = open(with("3", "9223372036854775807"));
+  REQUIRE(late);
+  REQUIRE(late.value().remember({"a", 2}, {used("", 1)}, 0));
+  CHECK(late.value().all().size() == 2);
+}
+
 TEST_CASE("a ledger that was emptied hears of what earlier lives used, once", "[fleet][redis]") {
   turntest::RedisServer redis;
   RunningBroker running(config(redis));

@@ -189,6 +189,27 @@ TEST_CASE("after a power failure the larger total counts") {
   CHECK(charged(ledger) == 900);
 }
 
+TEST_CASE("damaged sums are refused and do not come out small") {
+  turntest::TempDir directory;
+  auto table = make(directory);
+  auto* account = table.take_account(acme);
+  for (int i = 0; i < 2; ++i) live(table, *account, (UINT64_MAX >> 1) + 51);
+  CHECK(plugin::charged_of(table.allocations()[0]) == (UINT64_MAX >> 1) + 51);
+  broker::ModelLedger ledger;
+  const auto result = plugin::recover(
+      table, "boot", ledger, [](const plugin::UsageRecord&) {},
+      [] { return broker::Status(broker::Nothing{}); });
+  CHECK_FALSE(result);
+  CHECK(charged(ledger) == 0);
+  // Folded into the account's sum they stay as large.
+  table.close(table.allocations()[0]);
+  table.fold_and_free(*table.next_closed());
+  table.close(table.allocations()[1]);
+  table.fold_and_free(*table.next_closed());
+  CHECK(account->closed.octets[0] == UINT64_MAX);
+  CHECK(account->closed.charged_octets == UINT64_MAX);
+}
+
 TEST_CASE("a file that is no meter table, or a damaged one, is an error or harmless") {
   const auto seed = Catch::rngSeed();
   CAPTURE(seed);

@@ -99,7 +99,8 @@ class ModelLedger final : public LedgerStore {
     std::erase_if(kept,
                   [&](const auto& entry) { return entry.second.forget_after_s <= revoked_at_s; });
     if (kept.size() - kept.count(what) >= revocations_max) return Error{"too many revocations"};
-    Revocation& entry = kept.try_emplace(what, what, revoked_at_s, forget_after_s).first->second;
+    Revocation& entry =
+        kept.try_emplace(what, Revocation{what, revoked_at_s, forget_after_s}).first->second;
     entry.revoked_at_s = std::max(entry.revoked_at_s, revoked_at_s);
     entry.forget_after_s = std::max(entry.forget_after_s, forget_after_s);
     revocations_ = std::move(kept);
