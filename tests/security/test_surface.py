@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "abi"))
 
+from row import OURS, Row, Unshowable  # noqa: E402
 from turn_client import BINDING, Client, Message, Peer  # noqa: E402
 from turn_server import SECONDS, TURNSERVER, Server, free_port, wait_for  # noqa: E402
 
@@ -374,6 +375,54 @@ class NotInTheProgram(unittest.TestCase):
             octets = program.read()
         for words in self.NAMES + self.TEXTS:
             self.assertIn(words, octets, words)
+
+
+class Removed(Row):
+    """A row whose code is not there any more; WORDS is what a program says that has it."""
+
+    WORDS = b""
+
+    def is_affected(self, binary):
+        if binary not in (OURS, UNPATCHED):
+            raise Unshowable  # it may have the code, and the defect mended
+        with open(binary, "rb") as program:
+            return self.WORDS in program.read()
+
+
+class WorkerHttp(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 4, "worker-http-log-crash", b"https admin connection"
+
+
+class StoredScript(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 23, "admin-stored-xss", b"<html"
+
+
+class AdminLogon(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 24, "admin-bruteforce", b"\0setup_admin_thread\0"
+
+
+class AcmeRedirect(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 25, "acme-redirect-leak", b"\0try_acme_redirect\0"
+
+
+class CliOverwrites(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 30, "cli-psd-overwrite", b"psd <file-name> - dump"
+
+
+class Telnet(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 31, "cli-mssp-overread", b"\0telnet_recv\0"
+
+
+class HttpText(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 41, "http-overread", b"\0is_http\0"
+
+
+class AlternateServers(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 44, "cli-alt-server-recursion", b"\0del_alternate_server\0"
+
+
+class HttpPost(Removed, unittest.TestCase):
+    ROW, ID, WORDS = 55, "http-post-parser", b"\0parse_http_request\0"
 
 
 class TurnadminStays(unittest.TestCase):
