@@ -12,6 +12,7 @@ was sent in blackbox-SEED-ROUND.log in the directory $FINDINGS, or here.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -62,6 +63,9 @@ class Fuzzer:
                 transport = rng.choice(wire.TRANSPORTS)
                 self.transports[transport] += 1
                 clients.append(wild.WildClient(shared, index, transport))
+            if number == 0:
+                with contextlib.suppress(wire.Closed):
+                    clients[0].sweep()
             for step in range(STEPS):
                 rng.choice(clients).step()
                 if step % 10 == 0:

@@ -217,6 +217,21 @@ class WildClient:
              (connect_peer, 4), (bind_connection, 4), (binding, 3), (other_method, 3), (garbage, 1), (answer_from_peer, 8),
              (reconnect, 2))
 
+    def sweep(self):
+        """Each attribute with nothing in it, in each request, signed: what no luck is needed for."""
+        self.transmit(stun.ALLOCATE, [(stun.TRANSPORT, stun.UDP_RELAY)])
+        self.listen(1.0)
+        for method in (stun.BINDING, stun.ALLOCATE, stun.REFRESH, stun.CREATE_PERMISSION, stun.CHANNEL_BIND, stun.CONNECT,
+                       stun.CONNECTION_BIND):
+            for kind in mutate.KINDS:
+                known = [(stun.USERNAME, self.user.name.encode()), (stun.REALM, (self.realm or "").encode("latin-1")),
+                         (stun.NONCE, self.nonce or b""), (stun.XOR_PEER, stun.xor_address("127.0.0.1", 9)),
+                         (stun.TRANSPORT, stun.UDP_RELAY)]
+                attributes = [(kind, b""), *((a, v) for a, v in known if a != kind)]
+                key = self.user.key(self.realm or "")
+                self.send(stun.encode(method, stun.REQUEST, self.rng.randbytes(12), attributes, key))
+                self.listen(0.0)
+
     def step(self):
         steps, weights = zip(*self.STEPS)
         action = self.rng.choices(steps, weights)[0]
