@@ -29,7 +29,7 @@ from relay_under_test import Failed, Relay  # noqa: E402  pylint: disable=wrong-
 from turn_server import wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 CLIENTS = 6
-STEPS = 120
+STEPS = 400
 
 
 class Fuzzer:

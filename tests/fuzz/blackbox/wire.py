@@ -113,13 +113,17 @@ class Tcp:
             raise Closed("ended")
         if not self.pending() and not wait_readable(self.socket, seconds):
             return b""
+        # A record of TLS that is no data is readable and gives nothing.
+        self.socket.settimeout(0)
         try:
             octets = self.socket.recv(65536)
-        except (ssl.SSLWantReadError, TimeoutError):
+        except (ssl.SSLWantReadError, BlockingIOError):
             return b""
         except OSError as error:
             self.ended = True
             raise Closed(str(error)) from error
+        finally:
+            self.socket.settimeout(10)
         if not octets:
             self.ended = True
             raise Closed("ended by the server")
