@@ -3,6 +3,7 @@
 import time
 import unittest
 
+import token_client
 from turn_client import ALLOCATE, BINDING, INTEGRITY, NONCE, REALM, REQUESTED_TRANSPORT, Client, Message, NoAnswer
 from turn_server import Server, wait_for
 
@@ -173,6 +174,19 @@ class Pending(unittest.TestCase):
             self.assertEqual(client.answer_to(message.transaction).kind, 2)
             self.assertEqual(len(server.events("allocation_wanted")), 1)
             self.assertEqual(server.wait_event("created")["id"], asked["session"])
+
+    def test_an_allocation_with_a_token_of_another_realm_may_be_answered_later(self):
+        for transport in ("udp", "tcp"):
+            server = Server("scripted", "credential defer\nallocation pending\n", token_client.OPTIONS)
+            with token_client.add_key(server, "other"), token_client.TokenClient(server.port, transport) as client:
+                client.challenge()
+                told = client.nonce
+                request = Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0")
+                client.send(client.sign(request))
+                server.command("allocation", server.wait_event("allocation_wanted")["request"], "allow")
+                self.assertEqual(client.answer_to(request.transaction).kind, 2)
+                self.assertEqual(client.refresh(600).kind, 2)
+                self.assertEqual((client.realm, client.nonce), ("example", told))
 
     def test_a_later_rejection_has_its_code(self):
         with Server("scripted", "realm x\nallocation pending\n") as server, Client(server.port) as client:

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import row
+import token_client
 import turn_server
 from row import UDP, Row, Server, xor_peer
 from turn_client import (
@@ -140,6 +141,32 @@ class TokenUsers(unittest.TestCase):
                                      env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
                 self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
                 self.assertIn("tot_recv_msgs=10", run.stdout + run.stderr)
+
+
+class TokenRealm(unittest.TestCase):
+    """A token's realm becomes the session's, and its client goes on with the realm and nonce that it was told."""
+
+    def test_clients_are_challenged_once(self):
+        for binary in (row.OURS, row.UNPATCHED):
+            for realm in ("", "example", "other"):
+                for transport in ("udp", "tcp"):
+                    with self.subTest(binary=binary, realm=realm, transport=transport), \
+                            token_client.add_key(Server(binary, token_client.OPTIONS), realm) as server, \
+                            token_client.TokenClient(server.port, transport) as client:
+                        client.challenge()
+                        request = Message(ALLOCATE).add(*UDP)
+                        octets = client.sign(request)
+                        for _ in range(2):  # The second is sent again because the answer was late.
+                            client.send(octets)
+                            self.assertEqual(client.answer_to(request.transaction).kind, 2)
+                        self.assertEqual(asked(client, REFRESH).kind, 2)
+
+    def test_a_nonce_is_good_only_with_the_realm_it_came_with(self):
+        with token_client.add_key(Server(row.OURS, token_client.OPTIONS), "other") as server, \
+                token_client.TokenClient(server.port) as client:
+            self.assertEqual(client.allocate().kind, 2)
+            client.realm = "third"
+            self.assertEqual(asked(client, REFRESH).error, 438)
 
 
 class OriginPin(Row, unittest.TestCase):
