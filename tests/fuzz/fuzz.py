@@ -128,7 +128,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("targets", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 1 << 31)
     fuzzing = Fuzzing(options.root, seed)
     targets = options.targets or fuzzing.targets()

@@ -65,6 +65,8 @@ void begin(Input& input, Message& message, stun_tid& transaction) {
 
 void add_octets(Input& input, Message& message, std::vector<Wanted>& wanted) {
   Wanted each{input.ConsumeIntegral<std::uint16_t>(), {}};
+  // Behind it nothing would be found; finish() puts one where it belongs.
+  if (each.type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY) each.type = STUN_ATTRIBUTE_USERNAME;
   each.value = input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 64));
   // More than the input has: a message has to become full, or all but full.
   const int size = input.ConsumeIntegralInRange(0, 3);
@@ -139,7 +141,7 @@ void finish(Input& input, Message& message, const std::vector<Wanted>& wanted) {
                                                      key, password, type) == 0;
   require(is_signed || message.size == before);
   const auto check_signed = [&] {
-    if (is_signed && !has(STUN_ATTRIBUTE_MESSAGE_INTEGRITY))
+    if (is_signed)
       require(stun_check_message_integrity_by_key_str(credentials, message.data(), message.size,
                                                       key, password, type) == 1);
   };

@@ -48,7 +48,8 @@ struct Attribute {
   std::size_t length = 0;
 };
 
-/// All attributes; each lies in the message whole, and behind the one before.
+/// All attributes; each lies in the message whole, and behind the one before; what is behind MESSAGE-INTEGRITY is
+/// not among them.
 inline std::vector<Attribute> attributes_of(const std::uint8_t* message, std::size_t size) {
   std::vector<Attribute> found;
   std::size_t from = STUN_HEADER_LENGTH;
@@ -61,6 +62,7 @@ inline std::vector<Attribute> attributes_of(const std::uint8_t* message, std::si
     require(each.offset == from);
     from = each.offset + 4 + (each.length + 3) / 4 * 4;
     require(length >= 0 && from <= static_cast<std::size_t>(length));
+    require(found.empty() || found.back().type != STUN_ATTRIBUTE_MESSAGE_INTEGRITY);
     require(each.length == 0 || stun_attr_get_value(ref) == message + each.offset + 4);
     found.push_back(each);
   }
