@@ -17,7 +17,7 @@ REMOVED = {"--acme-redirect", "--cli-ip", "--cli-max-output-sessions", "--cli-pa
            "--web-admin-ip", "--web-admin-listen-on-workers", "--web-admin-port"}
 ADDED = {
     "--plugin", "--plugin-config",
-    "--challenge-limit", "--nonce-secret-file",
+    "--challenge-limit", "--stream-limit", "--nonce-secret-file",
     "--allow-private-peers", "--dtls", "--tcp-relay",
     "--no-tlsv1_3", "--rfc5780", "--software-attribute", "--stun-backward-compatibility",
 }
