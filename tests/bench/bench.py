@@ -8,12 +8,14 @@ import allocations
 import fleet_cost
 import http_interference
 import http_rate
+import many_allocations
 import relay_overhead
 from subjects import Failed
 
 BENCHMARKS = {
     "relay-overhead": relay_overhead,
     "allocations": allocations,
+    "many-allocations": many_allocations,
     "http": http_rate,
     "http-interference": http_interference,
     "fleet": fleet_cost,
