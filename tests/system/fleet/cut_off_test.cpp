@@ -25,6 +25,9 @@ TrialOptions options_of(const NetNamespace& space, const RedisServer& redis) {
   options.fleet.relays = relays;
   options.fleet.store_toml = store_at(redis.address(), "3s");
   options.fleet.adjust = [&](std::size_t index, BrokerRelayOptions& relay) {
+    // It is no address of the Internet, and this machine's own.
+    relay.relay.arguments.insert(relay.relay.arguments.end(),
+                                 {"--allowed-peer-ip", space.outer(media_link)});
     if (index != lonely) return;
     relay.relay.wrapper = space.wrapper();
     relay.relay.host = space.inner(media_link);
