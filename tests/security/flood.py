@@ -57,5 +57,6 @@ class Flood:
         return answer
 
     def kib_per_source(self, datagram, count, before=100):
-        """By how much the server grows for each source; a few of them come before, which warm it up."""
+        """By how much the server grows for each source; those that come before warm it up, up to as many sessions as
+        are there at once when it is slow."""
         return self.server.grows_by_kib(lambda number: self.send(datagram, number), before, count) / count
