@@ -42,7 +42,7 @@ def signed(*attributes):
 
 class UdpMemory(Row, unittest.TestCase):
     ROW, ID = 11, "udp-session-per-packet"
-    SOURCES = 1600
+    SOURCES = 800
     KIB_MAX = 1.0
     DATAGRAMS = {
         "Allocate": lambda: message(ALLOCATE, TRANSPORT),
@@ -61,7 +61,7 @@ class UdpMemory(Row, unittest.TestCase):
         shown = {}
         for name, datagram in self.DATAGRAMS.items():
             with Server(binary, [*ACCOUNTS, *options], threads=threads) as server, Flood(server) as flood:
-                shown[name] = flood.kib_per_source(datagram, self.SOURCES, before=400)
+                shown[name] = flood.kib_per_source(datagram, self.SOURCES)
         print("".join(f"\n  {value:7.2f} KiB for each source of: {name}" for name, value in shown.items()))
         return shown
 
