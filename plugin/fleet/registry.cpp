@@ -36,11 +36,12 @@ std::string_view take_until(std::string_view& text, char mark) {
   return taken;
 }
 
-broker::Result<broker::RelayStatus> status_in(std::string_view entry) {
-  TextFields fields;
-  while (!entry.empty()) {
+broker::Result<broker::RelayStatus> status_in(std::string_view entry, FieldViews& fields) {
+  fields.clear();
+  // One more than there may be, so that it is refused.
+  while (!entry.empty() && fields.size() <= status_fields_max) {
     const auto name = take_until(entry, '\x1f');
-    fields.insert_or_assign(std::string(name), std::string(take_until(entry, '\x1f')));
+    fields.emplace_back(name, take_until(entry, '\x1f'));
   }
   return from_fields(fields);
 }
@@ -120,8 +121,10 @@ void Registry::take_roster(const broker::Result<redis::Answer>& answer) {
   const auto& reply = answer.value().reply;
   std::vector<broker::RelayStatus> relays;
   std::string damaged = reply.is_text() ? "" : "the answer is no text";
+  relays.reserve(relays_);
+  FieldViews fields;
   for (std::string_view text = reply.text; !text.empty();) {
-    auto status = status_in(take_until(text, '\x1e'));
+    auto status = status_in(take_until(text, '\x1e'), fields);
     if (status)
       relays.push_back(std::move(status).value());
     else

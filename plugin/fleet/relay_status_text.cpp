@@ -1,5 +1,6 @@
 #include "fleet/relay_status_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -46,35 +47,31 @@ std::string hex_text(std::uint64_t value) {
 /// Reads fields until one is wrong; then all that follows reads nothing.
 class Reader {
  public:
-  explicit Reader(const TextFields& fields) : fields_(fields) {}
+  explicit Reader(const FieldViews& fields) : fields_(fields) {}
 
   [[nodiscard]] const std::optional<broker::Error>& problem() const { return problem_; }
 
   void fail(std::string_view name, std::string_view allowed) {
     if (problem_) return;
-    const auto found = fields_.find(name);
+    const std::string_view* found = look_up(name);
     constexpr std::size_t shown_octets_max = 32;
-    problem_ = broker::Error{"relay status: " + std::string(name) + ": " +
-                             (found == fields_.end()
-                                  ? "missing"
-                                  : '"' + broker::for_log(found->second, shown_octets_max) + '"') +
-                             "; allowed: " + std::string(allowed)};
+    problem_ = broker::Error{
+        "relay status: " + std::string(name) + ": " +
+        (found == nullptr ? "missing" : '"' + broker::for_log(*found, shown_octets_max) + '"') +
+        "; allowed: " + std::string(allowed)};
   }
 
   /// null when it is missing, which is a problem when it is needed.
-  const std::string* find(std::string_view name, bool needed) {
-    const auto found = fields_.find(name);
-    if (found != fields_.end()) return &found->second;
-    if (needed) fail(name, "a value");
-    return nullptr;
+  const std::string_view* find(std::string_view name, bool needed) {
+    const std::string_view* found = look_up(name);
+    if (found == nullptr && needed) fail(name, "a value");
+    return found;
   }
 
-  [[nodiscard]] bool has(std::string_view name) const {
-    return fields_.find(name) != fields_.end();
-  }
+  [[nodiscard]] bool has(std::string_view name) const { return look_up(name) != nullptr; }
 
   std::uint64_t whole(std::string_view name, std::uint64_t min, std::uint64_t max, int base = 10) {
-    const std::string* text = find(name, true);
+    const std::string_view* text = find(name, true);
     if (text == nullptr) return 0;
     std::uint64_t value = 0;
     const char* const last = text->data() + text->size();
@@ -85,7 +82,7 @@ class Reader {
   }
 
   double real(std::string_view name, double min, double max) {
-    const std::string* text = find(name, true);
+    const std::string_view* text = find(name, true);
     if (text == nullptr) return 0;
     const auto value = broker::parse_degrees(*text, max);
     if (!value || *value < min)
@@ -94,29 +91,29 @@ class Reader {
   }
 
   bool boolean(std::string_view name) {
-    const std::string* text = find(name, true);
+    const std::string_view* text = find(name, true);
     if (text != nullptr && *text != "true" && *text != "false") fail(name, "true or false");
     return text != nullptr && *text == "true";
   }
 
   std::string name(std::string_view field, bool needed) {
-    const std::string* text = find(field, needed);
+    const std::string_view* text = find(field, needed);
     if (text == nullptr) return "";
     if (!broker::is_relay_id(*text)) fail(field, "1 to 63 of A-Z a-z 0-9 _ . -");
-    return *text;
+    return std::string(*text);
   }
 
   std::string text(std::string_view field, bool needed) {
-    const std::string* text = find(field, needed);
+    const std::string_view* text = find(field, needed);
     if (text == nullptr) return "";
     if (text->size() > status_text_octets_max || shown(*text) != *text)
       fail(field, "at most 200 octets of printable ASCII");
-    return *text;
+    return std::string(*text);
   }
 
   std::vector<std::string> urls() {
     std::vector<std::string> out;
-    const std::string* text = find("urls", true);
+    const std::string_view* text = find("urls", true);
     if (text == nullptr || text->empty()) return out;
     std::string_view rest = *text;
     while (!problem_) {
@@ -131,11 +128,17 @@ class Reader {
   }
 
  private:
-  const TextFields& fields_;
+  [[nodiscard]] const std::string_view* look_up(std::string_view name) const {
+    const auto found = std::find_if(fields_.rbegin(), fields_.rend(),
+                                    [&](const auto& field) { return field.first == name; });
+    return found == fields_.rend() ? nullptr : &found->second;
+  }
+
+  const FieldViews& fields_;
   std::optional<broker::Error> problem_;
 };
 
-std::optional<broker::Error> check_size(const TextFields& fields) {
+std::optional<broker::Error> check_size(const FieldViews& fields) {
   std::size_t octets = 0;
   for (const auto& [name, value] : fields) octets += name.size() + value.size();
   if (fields.size() > status_fields_max || octets > status_octets_max)
@@ -175,9 +178,14 @@ TextFields to_fields(const RelayStatus& status) {
 }
 
 broker::Result<RelayStatus> from_fields(const TextFields& fields) {
+  return from_fields(FieldViews(fields.begin(), fields.end()));
+}
+
+broker::Result<RelayStatus> from_fields(const FieldViews& fields) {
   if (auto problem = check_size(fields)) return *problem;
   Reader reader(fields);
-  if (const std::string* version = reader.find("v", true); version && *version != format_version)
+  if (const std::string_view* version = reader.find("v", true);
+      version && *version != format_version)
     reader.fail("v", "1");
   RelayStatus out;
   out.id = reader.name("id", true);
