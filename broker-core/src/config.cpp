@@ -185,6 +185,7 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   compare(running.control_socket, wanted.control_socket, "broker.control_socket");
   compare(running.store.path, wanted.store.path, "broker.store.path");
   compare(running.store.redis, wanted.store.redis, "broker.store");
+  compare(running.records.path, wanted.records.path, "broker.records.path");
   compare(running.limits.allocations_max, wanted.limits.allocations_max,
           "broker.limits.allocations_max");
   compare(running.limits.accounts_max, wanted.limits.accounts_max, "broker.limits.accounts_max");

@@ -39,12 +39,13 @@ turn_verdict RelaySide::credential_wanted(const turn_credential_request& in,
   auto check = broker::check_username(username, *now.config, clock_.unix_ms() / 1000);
 
   if (const auto* refused = std::get_if<broker::RefusedUser>(&check)) {
-    host_.warning("credentials of user {} refused: {}", broker::for_log(username), refused->reason);
+    client_log_.warning("credentials of user {} refused: {}", broker::for_log(username),
+                        refused->reason);
     return TURN_VERDICT_REJECT;
   }
   if (std::holds_alternative<broker::ForeignUser>(check)) {
     if (!now.config->default_csp.empty()) return TURN_VERDICT_DEFER;
-    host_.warning(
+    client_log_.warning(
         "credentials of user {} refused: not issued by the broker or a CSP, and [broker] "
         "default_csp "
         "is not set",
@@ -53,7 +54,7 @@ turn_verdict RelaySide::credential_wanted(const turn_credential_request& in,
   }
   const auto& user = std::get<broker::AcceptedUser>(check);
   if (is_revoked(*now.revocations, holder_of(user))) {
-    host_.warning("credentials of user {} refused: revoked", broker::for_log(username));
+    client_log_.warning("credentials of user {} refused: revoked", broker::for_log(username));
     return TURN_VERDICT_REJECT;
   }
   out.passwords_count = 0;
@@ -84,15 +85,15 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
     check = broker::check_username(username, *now.config, clock_.unix_ms() / 1000);
     const auto* user = std::get_if<broker::AcceptedUser>(&check);
     if (user == nullptr) {
-      host_.warning("allocation of user {} refused: the credentials are no longer valid",
-                    broker::for_log(username));
+      client_log_.warning("allocation of user {} refused: the credentials are no longer valid",
+                          broker::for_log(username));
       return reject(stun_unauthorized);
     }
     holder = holder_of(*user);
   } else {
     if (now.config->default_csp.empty()) {
-      host_.warning("allocation of user {} refused: [broker] default_csp is not set",
-                    broker::for_log(username));
+      client_log_.warning("allocation of user {} refused: [broker] default_csp is not set",
+                          broker::for_log(username));
       return reject(stun_forbidden);
     }
     holder.csp = now.config->default_csp;
@@ -100,7 +101,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
     holder.issued_s = clock_.unix_ms() / 1000;
   }
   if (is_revoked(*now.revocations, holder)) {
-    host_.warning("allocation of user {} refused: revoked", broker::for_log(username));
+    client_log_.warning("allocation of user {} refused: revoked", broker::for_log(username));
     return reject(stun_unauthorized);
   }
   if (now.draining) return reject(stun_insufficient_capacity);
@@ -112,7 +113,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
 
   AllocationSlot* slot = table_.take_allocation();
   if (slot == nullptr) {
-    host_.warning(
+    client_log_.warning(
         "allocation of user {} refused: the meter table is full "
         "([broker.limits] allocations_max)",
         broker::for_log(username));

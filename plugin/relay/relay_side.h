@@ -1,6 +1,7 @@
 // The hooks that coturn's relay threads call: credentials, admission, credit, closing.
 // Owner: the broker. Threads: every function is called on a relay thread; none takes a lock,
-// blocks, or makes a system call (but to wake the broker, when an account needs it).
+// blocks, or makes a system call (but to wake the broker, when an account needs it, and for the few
+// records of the log about who is refused).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "host.h"
 #include "meter/meter_table.h"
 #include "metrics/refusal_counts.h"
+#include "relay/client_log.h"
 #include "relay/inbox.h"
 #include "relay/snapshot.h"
 #include "turn_plugin.h"
@@ -22,7 +24,7 @@ class RelaySide {
  public:
   RelaySide(const Host& host, MeterTable& table, AccountIndex& accounts, SnapshotStore& snapshots,
             Inbox& inbox, const Clock& clock)
-      : host_(host),
+      : client_log_(host, clock),
         table_(table),
         accounts_(accounts),
         snapshots_(snapshots),
@@ -48,7 +50,7 @@ class RelaySide {
                                     Account& account, bool per_client, turn_allocation_answer& out);
   [[nodiscard]] AllocationSlot* move_to_successor(AllocationSlot& slot, Account& account,
                                                   Account* client);
-  const Host& host_;
+  ClientLog client_log_;
   MeterTable& table_;
   AccountIndex& accounts_;
   SnapshotStore& snapshots_;

@@ -234,7 +234,7 @@ TEST_CASE("what needs a restart is named, and only that") {
   wanted.strict_expiry = true;
   wanted.credential_ttl_s = 60;
   wanted.drain_time_s = 60;
-  wanted.records.path = "other.jsonl";
+  wanted.records.keep = running.records.keep + 1;
   wanted.relay.urls = {"turn:relay.example.org"};
   wanted.csps["acme"].id = "acme";
   wanted.files = {"turnbroker.toml"};
@@ -245,12 +245,14 @@ TEST_CASE("what needs a restart is named, and only that") {
   wanted.state_dir = "/srv";
   wanted.control_socket = "other.sock";
   wanted.store.path = "other.sqlite3";
+  wanted.records.path = "other.jsonl";
   wanted.limits = {16, 16};
   wanted.relay.id = "other";
   CHECK(broker::restart_needed(running, wanted) ==
         std::vector<std::string>{"broker.realm", "broker.state_dir", "broker.control_socket",
-                                 "broker.store.path", "broker.limits.allocations_max",
-                                 "broker.limits.accounts_max", "relay.id"});
+                                 "broker.store.path", "broker.records.path",
+                                 "broker.limits.allocations_max", "broker.limits.accounts_max",
+                                 "relay.id"});
 }
 
 TEST_CASE("paths of the broker's own files are below the state directory") {
