@@ -108,7 +108,7 @@ Result<ClientToken> decode_fields(std::string_view octets) {
 
 }  // namespace
 
-Result<std::string> issue_client_id(const ClientToken& token, const Secret& secret) {
+Result<std::string> issue_token(const ClientToken& token, const Secret& secret) {
   if (secret.empty()) return Error{"there is no secret to sign a client id with"};
   if (Status fields = check_token(token); !fields) return fields.error();
   std::string octets = encode_fields(token);
@@ -118,12 +118,11 @@ Result<std::string> issue_client_id(const ClientToken& token, const Secret& secr
   return std::string(client_id_prefix) + base64url_encode(octets);
 }
 
-Result<ClientToken> read_client_id(std::string_view client_id, std::span<const Secret> secrets) {
-  if (!client_id.starts_with(client_id_prefix)) return Error{"the client id lacks its \"tb1.\""};
-  if (client_id.size() > client_id_octets_max)
-    return Error{"the client id has more than " + std::to_string(client_id_octets_max) + " octets"};
-  const std::optional<std::string> octets =
-      base64url_decode(client_id.substr(client_id_prefix.size()));
+Result<ClientToken> read_token(std::string_view text, std::span<const Secret> secrets) {
+  if (!text.starts_with(client_id_prefix)) return Error{"the client id lacks its \"tb1.\""};
+  if (text.size() > token_octets_max)
+    return Error{"the client id has more than " + std::to_string(token_octets_max) + " octets"};
+  const std::optional<std::string> octets = base64url_decode(text.substr(client_id_prefix.size()));
   if (!octets) return Error{"the client id is not base64url; it was altered or cut"};
   if (octets->size() < fixed_octets + mac_octets) return Error{"the client id is too short"};
   const std::string_view fields = std::string_view(*octets).substr(0, octets->size() - mac_octets);
@@ -150,12 +149,17 @@ Result<ClientToken> read_client_id(std::string_view client_id, std::span<const S
   return decode_fields(fields);
 }
 
-Result<ClientToken> verify_client_id(std::string_view client_id, std::span<const Secret> secrets,
-                                     UnixSeconds now_s) {
-  Result<ClientToken> token = read_client_id(client_id, secrets);
+Status check_expiry(const ClientToken& token, UnixSeconds now_s) {
+  if (now_s >= token.expiry_s)
+    return Error{"the client id expired at " + std::to_string(token.expiry_s)};
+  return Nothing{};
+}
+
+Result<ClientToken> verify_token(std::string_view text, std::span<const Secret> secrets,
+                                 UnixSeconds now_s) {
+  Result<ClientToken> token = read_token(text, secrets);
   if (!token) return token;
-  if (now_s >= token.value().expiry_s)
-    return Error{"the client id expired at " + std::to_string(token.value().expiry_s)};
+  if (Status good = check_expiry(token.value(), now_s); !good) return good.error();
   return token;
 }
 

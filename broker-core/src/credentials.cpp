@@ -116,9 +116,9 @@ Result<std::vector<Secret>> passwords_of(std::string_view username,
   return passwords;
 }
 
-Result<AcceptedUser> accept_client_id(std::string_view who, const Config& config,
-                                      UnixSeconds expiry_s, UnixSeconds now_s) {
-  Result<ClientToken> verified = verify_client_id(who, config.secrets, now_s);
+Result<AcceptedUser> accept_token(std::string_view who, const Config& config, UnixSeconds expiry_s,
+                                  UnixSeconds now_s) {
+  Result<ClientToken> verified = verify_token(who, config.secrets, now_s);
   if (!verified) return verified.error();
   ClientToken& token = verified.value();
   const Result<const Csp*> csp = find_entitled(config, token.csp, token.media);
@@ -132,8 +132,18 @@ Result<AcceptedUser> accept_client_id(std::string_view who, const Config& config
   return user;
 }
 
+/// Without a bound, what a CSP mints for long would seem to be minted after any revocation.
+Status check_minted_expiry(const Config& config, UnixSeconds expiry_s, UnixSeconds now_s) {
+  const std::int64_t longest_s = config.credential_ttl_s + minted_skew_s;
+  if (now_s > INT64_MAX - longest_s || expiry_s <= now_s + longest_s) return Nothing{};
+  return Error{"the credential expires at " + std::to_string(expiry_s) +
+               "; with [broker] credential_ttl (" + std::to_string(config.credential_ttl_s) +
+               " s, and " + std::to_string(minted_skew_s) + " s for a clock that is ahead) " +
+               std::to_string(now_s + longest_s) + " is the latest that is allowed"};
+}
+
 Result<AcceptedUser> accept_minted_name(const MintedName& name, const Config& config,
-                                        UnixSeconds expiry_s) {
+                                        UnixSeconds expiry_s, UnixSeconds now_s) {
   // A CSP that nobody knows is the better news than its media type.
   if (config.csps.find(name.csp) == config.csps.end())
     return Error{"unknown CSP \"" + for_log(name.csp, csp_id_octets_max) + "\""};
@@ -144,12 +154,13 @@ Result<AcceptedUser> accept_minted_name(const MintedName& name, const Config& co
   const Result<const Csp*> csp = find_entitled(config, name.csp, *media);
   if (!csp) return csp.error();
   if (Status client = check_client_name(name.client); !client) return client.error();
+  if (Status expiry = check_minted_expiry(config, expiry_s, now_s); !expiry) return expiry.error();
   AcceptedUser user;
   user.csp = name.csp;
   user.media = *media;
   user.client_name = name.client;
   user.expiry_s = expiry_s;
-  user.issued_s = expiry_s - config.credential_ttl_s;
+  user.issued_s = expiry_s - config.credential_ttl_s - minted_skew_s;
   return user;
 }
 
@@ -157,9 +168,9 @@ Result<AcceptedUser> accept_minted_name(const MintedName& name, const Config& co
 
 UserCheck check_username(std::string_view username, const Config& config, UnixSeconds now_s) {
   const UsernameParts parts = split_username(username);
-  const bool is_client_id = parts.who.starts_with(client_id_prefix);
+  const bool is_token = parts.who.starts_with(client_id_prefix);
   const MintedName name = split_minted_name(parts.who);
-  if (!is_client_id && !is_minted_name(parts, name, config)) return ForeignUser{};
+  if (!is_token && !is_minted_name(parts, name, config)) return ForeignUser{};
 
   if (username.size() > username_octets_max)
     return RefusedUser{"the username has more than " + std::to_string(username_octets_max) +
@@ -167,12 +178,11 @@ UserCheck check_username(std::string_view username, const Config& config, UnixSe
   const Result<UnixSeconds> expiry_s = parse_expiry(parts, now_s);
   if (!expiry_s) return RefusedUser{expiry_s.error().message};
 
-  Result<AcceptedUser> user = is_client_id
-                                  ? accept_client_id(parts.who, config, expiry_s.value(), now_s)
-                                  : accept_minted_name(name, config, expiry_s.value());
+  Result<AcceptedUser> user = is_token ? accept_token(parts.who, config, expiry_s.value(), now_s)
+                                       : accept_minted_name(name, config, expiry_s.value(), now_s);
   if (!user) return RefusedUser{user.error().message};
   const std::vector<Secret>& secrets =
-      is_client_id ? config.secrets : config.csps.find(name.csp)->second.secrets;
+      is_token ? config.secrets : config.csps.find(name.csp)->second.secrets;
   Result<std::vector<Secret>> passwords = passwords_of(username, secrets);
   if (!passwords) return RefusedUser{passwords.error().message};
   if (passwords.value().empty())
@@ -218,7 +228,8 @@ Result<IssuedCredentials> credentials_for(const Config& config, std::string_view
   if (!secret) return secret.error();
   IssuedCredentials issued;
   issued.client_id = client_id;
-  issued.username = std::to_string(token.expiry_s) + ":" + issued.client_id;
+  // What goes over the wire, in clear.
+  issued.username = std::to_string(token.expiry_s) + ":" + std::string(token_of(client_id));
   issued.password = turn_password(*secret.value(), issued.username);
   if (issued.password.empty()) return Error{"OpenSSL could not compute HMAC-SHA1"};
   issued.ttl_s = token.expiry_s - now_s;

@@ -240,8 +240,9 @@ struct turn_credit_answer {
 	uint32_t reserved;
 	struct turn_meter *meter;     /* the meter to use from now on; the host presets it to the current one. It is
 				       * taken with GRANTED only, also when its credit then does not suffice; NULL
-				       * keeps the current one. With LATER and EXHAUSTED it is not looked at. One that
-				       * was in use stays lent until allocation_closed returns. */
+				       * keeps the current one. With LATER and EXHAUSTED it is not looked at. When the
+				       * hook has returned GRANTED with another one, the host touches the one that
+				       * was in use no more: it is the plugin's again. */
 };
 
 /* ---- the plugin's table --------------------------------------------------------------------------- */

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "api/event.h"
-#include "broker/client_token.h"
+#include "broker/client_proof.h"
 #include "broker/config.h"
 
 namespace plugin {
 
 struct WatchedClient {
-  std::string client_id;
+  std::string client_id;      ///< as the client knows it, with its proof
   broker::ClientToken token;  ///< what the id says
 };
 

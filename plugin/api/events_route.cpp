@@ -22,7 +22,8 @@ constexpr int retry_after_s = 5;
 bool is_revoked(const std::string& client_id, const broker::ClientToken& token,
                 const Standing& standing) {
   return standing.revocations != nullptr &&
-         standing.revocations->cover(token.csp, hash_of_who(client_id), token.issued_s);
+         standing.revocations->cover(token.csp, hash_of_who(broker::token_of(client_id)),
+                                     token.issued_s);
 }
 
 class EventsRoute {

@@ -33,7 +33,7 @@ namespace plugin {
 [[nodiscard]] broker::MediaType media_type_of(const broker::Csp& csp, const std::string& name);
 
 struct Issued {
-  std::string client_id;
+  std::string client_id;  ///< with its proof
   broker::ClientToken token;
   RelayChoice relays;
 };

@@ -37,8 +37,9 @@ constexpr std::array<ProblemKind, 18> kinds{{
      "unhealthy, "
      "full, draining or silent. Retry-After says when to ask again."},
     {client_id_invalid, "client-id-invalid", 403, "The client id is not valid",
-     "The client id was altered, cut, revoked, or not issued by a relay of this fleet. Ask "
-     "getTurnAddr for a new one."},
+     "The client id was altered, cut, taken out of a username, revoked, or not issued by a relay "
+     "of "
+     "this fleet. Ask getTurnAddr for a new one."},
     {client_id_expired, "client-id-expired", 403, "The client id has expired",
      "Ask getTurnAddr for a new one."},
     {gone, "gone", 410, "This is done in the configuration file",

@@ -130,7 +130,8 @@ broker::ClientToken Visit::admit_client(const std::string& client_id) {
     refuse(ProblemType::client_id_expired,
            "the client id expired at " + broker::format_utc(token.value().expiry_s));
   if (standing_->revocations != nullptr &&
-      standing_->revocations->cover(owner.id, hash_of_who(client_id), token.value().issued_s))
+      standing_->revocations->cover(owner.id, hash_of_who(broker::token_of(client_id)),
+                                    token.value().issued_s))
     refuse(ProblemType::client_id_invalid, "the client id was revoked");
   return std::move(token).value();
 }

@@ -14,7 +14,7 @@
 #include "api/caller.h"
 #include "api/problems.h"
 #include "api/standing.h"
-#include "broker/client_token.h"
+#include "broker/client_proof.h"
 #include "http/message.h"
 
 namespace plugin {
@@ -23,7 +23,7 @@ namespace plugin {
 enum class Entry : std::uint8_t {
   closed,     ///< nothing
   web,        ///< that the CSP has web apps at all (the reTHINK routes)
-  client_id,  ///< a client id that was verified
+  client_id,  ///< a client id that was verified, proof and all
 };
 
 /// Where a request may have its key.
@@ -61,7 +61,8 @@ class Visit {
   void admit(const broker::Csp& csp, Entry entry = Entry::closed);
   /// By one of the CSPs' keys, which names its CSP; draws from its bucket.
   [[nodiscard]] const broker::Csp& csp_of_key(std::string_view key);
-  /// By a client id: valid, not over, not revoked, of a CSP and quota that still are there. An origin
+  /// By a client id: valid with its proof (the token alone is on the wire, in usernames), not over, not
+  /// revoked, of a CSP and quota that still are there. An origin
   /// that is given must be allowed by the CSP, and a Bearer must be its key.
   [[nodiscard]] broker::ClientToken admit_client(const std::string& client_id);
   /// By an admin token as Bearer.

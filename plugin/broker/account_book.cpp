@@ -47,6 +47,7 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   Account* added = account.get();
   note_active(*added);
   index_.set(index, added);
+  if (!key.client.empty()) ++clients_;
   accounts_.emplace(key, std::move(account));
   return added;
 }
@@ -70,7 +71,8 @@ void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) c
 
 void AccountBook::erase(Account& account) {
   AccountSlot& slot = table_.account(account.slot);
-  left_[account.key] = slot.closed;
+  // Names that relayed nothing would fill the memory: who has a secret makes as many as he likes.
+  if (slot.closed != SlotTotals{}) left_[account.key] = slot.closed;
   if (account.key.client.empty())
     change(retired_[{account.key.csp, account.key.media}], slot.closed, false);
   index_.set(account.slot, nullptr);
@@ -78,6 +80,7 @@ void AccountBook::erase(Account& account) {
   in_order_.clear();
   note_change();
   if (account.active) std::erase(active_, &account);
+  if (!account.key.client.empty()) --clients_;
   accounts_.erase(account.key);
 }
 

@@ -29,7 +29,7 @@ class AccountBook {
                              broker::Period period);
 
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
-  /// What it used is remembered, should it come back in this incarnation: a client returns, or the wall
+  /// What it used, if anything, is remembered, should it come back in this incarnation: a client returns, or the wall
   /// clock is set back into a period that is over.
   void erase(Account& account);
 
@@ -81,6 +81,8 @@ class AccountBook {
     for (const auto& [key, totals] : left_) visit(key, totals);
   }
   [[nodiscard]] std::size_t size() const { return accounts_.size(); }
+  /// Those of a single client.
+  [[nodiscard]] std::size_t clients() const { return clients_; }
 
  private:
   /// All, by key: walking a map of ten thousand takes ten times as long as this.
@@ -91,6 +93,7 @@ class AccountBook {
   std::uint64_t changes_ = 0;
   broker::UnixSeconds first_end_s_ = broker::period_never_ends;
   std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
+  std::size_t clients_ = 0;
   std::vector<Account*> active_;
   mutable std::vector<Account*> in_order_;  ///< empty: to be made again
   std::map<broker::AccountKey, SlotTotals>

@@ -134,9 +134,9 @@ broker::Result<std::uint64_t> Broker::revoke(const std::string& who, const std::
   if (who.empty() == csp.empty()) return broker::Error{"name either a client id or a CSP"};
   if (!csp.empty() && !config_->csps.contains(csp)) return broker::Error{"there is no CSP " + csp};
   const auto now = now_s();
-  // Credentials live at most credential_ttl_s_max: a revocation that old refuses nothing any more.
+  // Credentials live at most so long: a revocation that old refuses nothing any more.
   const Revocation revocation{who.empty() ? "csp:" + csp : "client:" + who, now,
-                              now + broker::credential_ttl_s_max};
+                              now + broker::credential_ttl_s_max + broker::minted_skew_s};
   if (unsaved_revocations_.size() >= unsaved_revocations_max)
     return broker::Error{"too many revocations wait for a ledger that does not answer"};
   const auto answer = std::make_shared<std::optional<broker::Status>>();

@@ -173,6 +173,7 @@ class Broker final : public Control, public BrokerDesk {
   // configure.cpp
   void apply(std::shared_ptr<const broker::Config> config);
   void apply_quota(Account& account, const broker::Quota& quota);
+  [[nodiscard]] std::size_t clients_max() const;
   [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
                                      const broker::Quota& quota, const std::string& client);
   /// The account's allocations move to the successor with their next packet. To be followed by
@@ -237,6 +238,7 @@ class Broker final : public Control, public BrokerDesk {
 
   Host host_;
   const Clock& clock_;
+  ClientLog client_log_;
   std::string config_file_;
   std::shared_ptr<const broker::Config> config_;
   std::shared_ptr<const broker::Config> started_config_;  ///< some of it holds until a restart

@@ -37,6 +37,16 @@ const broker::Quota* Broker::quota_of(const broker::AccountKey& key) const {
   return quota == csp->second.quotas.end() ? nullptr : &quota->second;
 }
 
+/// Clients of one CSP must not take the place of other CSPs' accounts, of which each has a successor when
+/// its period ends.
+std::size_t Broker::clients_max() const {
+  std::size_t quotas = 0;
+  for (const auto& [id, csp] : config_->csps) quotas += csp.quotas.size();
+  // More quotas than at the start may be too many for the table.
+  const std::size_t rest = std::max<std::size_t>(table_->header().accounts_max, quotas) - quotas;
+  return rest - std::min(quotas, rest / 2);
+}
+
 Account* Broker::account_for(const std::string& csp, broker::MediaType media,
                              const broker::Quota& quota, const std::string& client) {
   const auto period = broker::period_at(quota.period, now_s());
@@ -46,10 +56,13 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
     if (known->stage.load() == Stage::over) settler_->correct_limit(*known, limit);
     return known;
   }
-  Account* account = book_->add(key, quota.period, period);
+  Account* account = client.empty() || book_->clients() < clients_max()
+                         ? book_->add(key, quota.period, period)
+                         : nullptr;
   if (account == nullptr) {
-    host_.error("the meter table is full ([broker.limits] accounts_max): no account for {}/{}", csp,
-                broker::to_string(media));
+    client_log_.warning(
+        "the meter table is full ([broker.limits] accounts_max): no account for {}/{}{}", csp,
+        broker::to_string(media), client.empty() ? "" : " of one client");
     return nullptr;
   }
   account->limit_octets.store(limit);

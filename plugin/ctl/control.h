@@ -99,7 +99,7 @@ class Control {
   [[nodiscard]] virtual broker::Result<broker::IssuedCredentials> credentials(
       const std::string& csp, broker::MediaType media, const std::string& client,
       std::int64_t ttl_s) = 0;
-  /// `who` is a client id or "<csp>/<media>/<client>"; or a whole CSP. Exactly one is non-empty.
+  /// `who` is a client id's token or "<csp>/<media>/<client>"; or a whole CSP. Exactly one is non-empty.
   /// How many live allocations are being ended.
   [[nodiscard]] virtual broker::Result<std::uint64_t> revoke(const std::string& who,
                                                              const std::string& csp) = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/client_proof.h"
 #include "broker/config.h"
 #include "ctl/body_fields.h"
 #include "ctl/status_json.h"
@@ -86,9 +87,13 @@ Response post_credentials(Control& control, const Request& request) {
 Response post_revoke(Control& control, const Request& request) {
   auto fields = BodyFields::parse(request);
   if (!fields) return bad_request(fields.error());
-  const std::string who = without_expiry(fields.value().text("client_id"));
+  const std::string given = without_expiry(fields.value().text("client_id"));
   const std::string csp = fields.value().text("csp");
   if (const auto read = fields.value().finish(); !read) return bad_request(read.error());
+  // A revocation that names what no credential has would be one of nothing.
+  const auto named = broker::without_proof(given);
+  if (!named) return bad_request(named.error());
+  const std::string who(named.value());
   if (who.empty() == csp.empty()) return problem(400, "name either a client_id or a csp");
   const auto cut = control.revoke(who, csp);
   if (!cut) return problem(422, cut.error().message);

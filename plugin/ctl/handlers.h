@@ -4,7 +4,7 @@
 //   GET  /v1/admin/allocations?csp=C         Control::allocations
 //   POST /v1/admin/cut                       {"id"} or {"csp", "client"} or one of the two
 //   POST /v1/admin/credentials               {"csp", "media", "client", "ttl"?}, ttl in seconds
-//   POST /v1/admin/revoke                    {"client_id"} or {"csp"}
+//   POST /v1/admin/revoke                    {"client_id"} or {"csp"}; a client id with or without its proof
 //   POST /v1/admin/reload                    no body
 //   POST /v1/admin/drain                     {"deadline"?, "stay"?} or {"cancel": true}, deadline in seconds
 //   GET  /v1/admin/status

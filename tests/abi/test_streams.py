@@ -8,7 +8,7 @@ import time
 import unittest
 
 import turn_server
-from turn_client import BINDING, CONNECTION_ID, DATA_ATTR, Client, Message, NoAnswer, receive_exactly
+from turn_client import BINDING, CONNECTION_ID, DATA_ATTR, Client, Message, NoAnswer, Peer, receive_exactly
 from turn_server import SANITIZED, wait_for
 from test_metering import meter
 
@@ -370,6 +370,33 @@ class StreamClients(unittest.TestCase):
                         tries = 1 if SANITIZED else 10
                         left = any(self.leave(transport, channel, how) for _ in range(tries))
                         self.assertTrue(left or SANITIZED)
+
+    def swap(self, transport):
+        """A meter that was swapped is the plugin's again: nothing is given back to it. Whether something was left."""
+        with Server("scripted", "realm x\ncredit 1000000000\ncredit_wanted swap\nswap_credit 1000\n",
+                    tls=transport == "tls", preload=None if SANITIZED else "small_buffers") as server, \
+                Client(server.port, transport) as client, Client(server.port, transport) as other, Peer() as peer:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.allocate()
+            client.bind_channel(0x4000, peer.address)
+            full = self.fill(server, client, peer.socket, other, 777)
+            server.command("credit", full - 10**9)
+            server.wait_event("credited")
+            client.send_channel(0x4000, b"c" * 100)
+            self.assertEqual(peer.receive()[0], b"c" * 100)
+            server.command("cancel", server.events("created")[0]["id"], 2)
+            self.assertEqual(server.wait_event("closed")["used"], [100, 0])
+            server.command("first_meter")
+            first = server.wait_event("first_meter")
+            self.assertEqual((first["used"], first["credit"]), ([0, full], 0))
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
+            return relayed_until_the_end(client) < full
+
+    def test_what_is_left_of_a_meter_before_a_swap_is_not_given_back(self):
+        for transport in ("tcp", "tls"):
+            with self.subTest(transport=transport):
+                left = any(self.swap(transport) for _ in range(1 if SANITIZED else 10))
+                self.assertTrue(left or SANITIZED)
 
     def test_what_is_queued_for_a_client_that_reads_slowly_arrives_when_the_allocation_ends(self):
         with Server("scripted", "realm x\ncredit 100000000\n") as server, Client(server.port, "tcp") as client, \

@@ -51,6 +51,9 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     return answer;
   }
 
+  // What stands in a TURN username, for all to see.
+  const tokenOf = (clientID) => clientID.slice(0, clientID.lastIndexOf("."));
+
   const issued = async (csp = "acme") => {
     const query = { cspID: csp, mediaType: "data", clientName: "alice" };
     return JSON.parse((await expect(200, "GET", "/v1/getTurnAddr", { query, headers: origin })).text).clientID;
@@ -114,6 +117,7 @@ describe("the HTTP API is what its OpenAPI document says", () => {
       await expect([400, "bad-parameter"], method, path, given({}));
       await expect([401, "unauthorized"], method, path, given({ clientID }, bearer("some-other-key-012345")));
       await expect([403, "client-id-invalid"], method, path, given({ clientID: `${clientID.slice(0, -3)}AAA` }));
+      await expect([403, "client-id-invalid"], method, path, given({ clientID: tokenOf(clientID) }));
       await expect([403, "origin-not-allowed"], method, path, given({ clientID }, { origin: "https://elsewhere.test" }));
     }
     await until(10_000, "the end of a client id", async () => {
@@ -166,6 +170,7 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     await expect([400, "bad-parameter"], "GET", path, { query: { client: "x" } });
     await expect([401, "unauthorized"], "GET", path);
     await expect([403, "client-id-invalid"], "GET", path, { query: { clientID: "tb1.AAAA" } });
+    await expect([403, "client-id-invalid"], "GET", path, { query: { clientID: tokenOf(clientID) } });
   });
 
   test("preflights are answered", async () => {
@@ -197,6 +202,7 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     await expect([400, "bad-parameter"], "GET", "/getCredentials");
     await expect([401, "unauthorized"], "GET", "/getCredentials", { query: { clientId }, headers: bearer("some-other-key-012345") });
     await expect([403, "client-id-invalid"], "GET", "/getCredentials", { query: { clientId: "tb1.AAAA" } });
+    await expect([403, "client-id-invalid"], "GET", "/getCredentials", { query: { clientId: tokenOf(clientId) } });
 
     const headers = bearer(ADMIN);
     const all = await expect(200, "GET", "/getAllCspInfo", { headers });
@@ -241,7 +247,9 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     await posted("/v1/admin/credentials", credentials);
     await posted("/v1/admin/credentials", { csp: "acme" }, 400);
     await posted("/v1/admin/credentials", { ...credentials, csp: "nobody" }, [422, "refused"]);
-    await posted("/v1/admin/revoke", { client_id: clientID });
+    const { text: revoked } = await posted("/v1/admin/revoke", { client_id: clientID });
+    assert.equal(JSON.parse(revoked).revoked, tokenOf(clientID));
+    await posted("/v1/admin/revoke", { client_id: clientID.slice(0, -1) }, 400);
     await expect([403, "client-id-invalid"], "GET", "/v1/getTurnCredentials", { query: { clientID } });
     await posted("/v1/admin/revoke", {}, 400);
     await posted("/v1/admin/revoke", { csp: "nobody" }, [422, "refused"]);

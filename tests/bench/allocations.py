@@ -37,14 +37,15 @@ def cycles_per_s(subject, seconds, pins):
 class Held:
     """Allocations that live until the end of the `with`."""
 
-    def __init__(self, subject, server, count):
+    def __init__(self, subject, server, count, *arguments):
         self.count = count
-        self.process = subprocess.Popen(
-            subject.load_command(server, "--hold", "--allocations", count),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=relay.die_with_parent)
+        self.command = subject.load_command(server, "--hold", "--allocations", count, *arguments)
+        self.process = None
 
     def __enter__(self):
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=relay.die_with_parent)
         report = json.loads(self.process.stdout.readline() or "{}")
         if report.get("held") != self.count:
             raise Failed(f"not all allocations came to life: {report}")

@@ -40,6 +40,8 @@ def cores():
 class Subject:
     """A way to start a relay, and the user name that its credentials are made for."""
 
+    MORE = ""  # of the broker's configuration
+
     def __init__(self, name, binary, metered):
         self.name = name
         self.binary = pathlib.Path(binary)
@@ -50,7 +52,7 @@ class Subject:
         if not self.metered:
             return ["--use-auth-secret", f"--static-auth-secret={SECRET}", "--realm=relay.test"]
         config = directory / "turnbroker.toml"
-        relay.write_private(config, relay.broker_config(directory / "state", port, "", QUOTA))
+        relay.write_private(config, relay.broker_config(directory / "state", port, "", self.MORE + QUOTA))
         return [f"--plugin={relay.PLUGIN}", f"--plugin-config={config}"]
 
     @contextlib.contextmanager

@@ -110,10 +110,17 @@ TEST_CASE("admin routes of a running broker are answered by its own thread", "[a
 
   // Revoked: the client id says so, the allocation ends, the credentials are refused.
   const std::string client_id = credentials["clientID"];
+  const std::string token(broker::token_of(client_id));
+  CHECK(credentials["username"].get<std::string>().ends_with(":" + token));
+  // Whoever saw the username has no more than that.
+  CHECK(api_client::get(url + "/v1/getTurnCredentials?clientID=" + client_id).status == 200);
+  CHECK(api_client::get(url + "/v1/getTurnCredentials?clientID=" + token).status == 403);
+  CHECK(api_client::get(url + "/v1/events?clientID=" + token).status == 403);
   const auto revoked =
       api_client::post(url + "/v1/admin/revoke", as_admin, Json{{"client_id", client_id}}.dump());
   REQUIRE(revoked.status == 200);
   CHECK(Json::parse(revoked.body)["cut"] == 1);
+  CHECK(Json::parse(revoked.body)["revoked"] == token);
   CHECK(running.host.cancelled(allocation.id) == TURN_CLOSE_REVOKED);
   REQUIRE(eventually([&] {
     return api_client::get(url + "/v1/getTurnCredentials?clientID=" + client_id).status == 403;

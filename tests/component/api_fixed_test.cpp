@@ -147,7 +147,8 @@ TEST_CASE("reTHINK: an appropriate TURN server and a client id, then its credent
 
   const Response given = api.get("/getCredentials", "clientId=" + client_id);
   const Json credentials = body(given);
-  const std::string username = std::to_string(start_s + 3'600) + ":" + client_id;
+  const std::string username =
+      std::to_string(start_s + 3'600) + ":" + std::string(broker::token_of(client_id));
   CHECK(given.body == "{\"clientId\":\"" + username + "\",\"password\":\"" +
                           credentials.at("password").get<std::string>() + "\"}");
   const auto user = broker::check_username(username, api.config, start_s);

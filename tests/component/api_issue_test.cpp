@@ -41,7 +41,8 @@ TEST_CASE("a client id becomes credentials in both shapes", "[api]") {
   const std::string client_id = client_id_of(api);
   api.clock.now_ms += 600'000;
   const Json answer = body(api.get("/v1/getTurnCredentials", "clientID=" + client_id));
-  const std::string username = std::to_string(start_s + 3'600) + ":" + client_id;
+  const std::string username =
+      std::to_string(start_s + 3'600) + ":" + std::string(broker::token_of(client_id));
   CHECK(answer.at("username") == username);
   CHECK(answer.at("password") ==
         std::string(broker::turn_password(api.config.secrets[0], username).reveal()));
@@ -286,12 +287,13 @@ TEST_CASE("a client id is of its own CSP and media type alone", "[api]") {
   body(with(acme_id, bearer(acme_key)));
   body(with(acme_id, from(acme_origin)));
 
-  // Fields of one id with the signature of another.
+  // Fields of one id with the signature of another, and a token with the proof of another.
   const std::string data_id =
       client_id_of(api, "cspID=acme&mediaType=data&clientName=alice", acme_key);
   REQUIRE(data_id.size() == acme_id.size());
-  const std::size_t cut = acme_id.size() - 22;
-  problem(with(acme_id.substr(0, cut) + data_id.substr(cut), {}), "client-id-invalid", 403);
+  const std::size_t proof = broker::token_of(acme_id).size();
+  for (const std::size_t cut : {proof - 22, proof})
+    problem(with(acme_id.substr(0, cut) + data_id.substr(cut), {}), "client-id-invalid", 403);
 
   // The quota it was for has gone, and then the CSP.
   api.config.csps.at("acme").quotas.erase(MediaType::video);
@@ -303,11 +305,54 @@ TEST_CASE("a client id is of its own CSP and media type alone", "[api]") {
   problem(with(data_id, {}), "unknown-csp", 404);
 }
 
+TEST_CASE("who saw a username on the wire does not get its password", "[api]") {
+  Api api;
+  const Json issued = body(api.get("/v1/iceServers", alice, bearer(acme_key)));
+  const std::string username = issued.at("username");
+  const std::string seen = username.substr(username.find(':') + 1);
+  const std::string id = issued.at("clientID");
+  REQUIRE(id.starts_with(seen + "."));
+  const auto refused = [&](const std::string& client_id) {
+    for (const auto& headers : {plugin::http::NamedValues{}, bearer(acme_key), from(acme_origin)}) {
+      problem(api.get("/v1/getTurnCredentials", "clientID=" + client_id, headers),
+              "client-id-invalid", 403);
+      problem(api.post("/v1/getTurnCredentials", "clientID=" + client_id, headers,
+                       "application/x-www-form-urlencoded"),
+              "client-id-invalid", 403);
+      problem(api.get("/getCredentials", "clientId=" + client_id, headers), "client-id-invalid",
+              403);
+    }
+  };
+  // As a client id that nobody issued.
+  refused("tb1.AAAA");
+  refused(seen);
+  refused(username);
+  refused(seen + ".");
+  refused(seen + ".AAAAAAAAAAAAAAAAAAAAAA");
+  refused(seen + "." + seen.substr(seen.size() - 22));
+  CHECK(body(api.get("/v1/getTurnCredentials", "clientID=" + id)).at("username") == username);
+}
+
+TEST_CASE("a client id is good under each secret that is configured", "[api]") {
+  Api api;
+  const std::string id = client_id_of(api);
+  const broker::Secret old = api.config.secrets[0];
+  api.config.secrets = {broker::Secret("another-secret-0123456"), old};
+  api.publish();
+  const Json answer = body(api.get("/v1/getTurnCredentials", "clientID=" + id));
+  const auto user =
+      broker::check_username(answer.at("username").get<std::string>(), api.config, start_s);
+  CHECK(std::get<broker::AcceptedUser>(user).passwords[0].reveal() == answer.at("password"));
+  api.config.secrets.pop_back();
+  api.publish();
+  problem(api.get("/v1/getTurnCredentials", "clientID=" + id), "client-id-invalid", 403);
+}
+
 TEST_CASE("a revoked client id is invalid", "[api]") {
   Api api;
   const std::string id = client_id_of(api);
   auto revocations = std::make_shared<plugin::Revocations>();
-  revocations->by_who[plugin::hash_of_who(id)] = start_s;
+  revocations->by_who[plugin::hash_of_who(broker::token_of(id))] = start_s;
   api.standing.revocations = revocations;
   api.publish();
   problem(api.get("/v1/getTurnCredentials", "clientID=" + id), "client-id-invalid", 403);

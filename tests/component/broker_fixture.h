@@ -11,7 +11,8 @@
 
 namespace testing {
 
-inline constexpr std::int64_t far_future_s = 1'900'000'000;
+/// Within the credential_ttl of a RunningBroker's configuration, from the start of its clock.
+inline constexpr std::int64_t far_future_s = 1'820'000'000;
 inline const std::string acme_secret = "acme-secret-0123456789";
 
 /// The configuration of acme alone; `more` are lines of its quota.

@@ -338,7 +338,7 @@ TEST_CASE("a quota's allocations at once are bounded") {
 
 TEST_CASE("allocations that go on into another period count there before their next packet") {
   constexpr std::int64_t day_s = 86'400;
-  constexpr std::int64_t evening_s = 20'000 * day_s - 60;
+  constexpr std::int64_t evening_s = 20'750 * day_s - 60;
   RunningBroker running(acme("1 MB", "allocations = 2", "day"), evening_s);
   FakeRelay relay(running.broker(), running.host, 0);
   FakeAllocation a = allocated(relay, of_acme("alice"));
@@ -370,6 +370,41 @@ TEST_CASE("a rate bounds what one allocation relays in a time, without ending it
   CHECK(received(allocation) >= 1'400'000);
   CHECK_FALSE(running.host.cancelled(allocation.id));
   relay.close(allocation, TURN_CLOSE_RELEASED);
+}
+
+TEST_CASE("clients with a share of their own leave room for other CSPs and the next period") {
+  const std::string other =
+      "[csp.other]\nsecret = \"other-secret-0123456789\"\n[csp.other.quota.data]\nvolume = \"1 "
+      "MB\"\nperiod = \"day\"\n";
+  RunningBroker running("[broker.limits]\naccounts_max = 16\n" +
+                        acme("10 MB", "per_client = \"1 MB\"", "day") + other);
+  FakeRelay relay(running.broker(), running.host, 0);
+  int refused = 0;
+  constexpr int names = 20;
+  for (int i = 0; i < names; ++i) {
+    FakeAllocation one;
+    const int code = allocate(relay, of_acme("client-" + std::to_string(i)), one);
+    if (code == 0)
+      relay.close(one, TURN_CLOSE_RELEASED);
+    else
+      ++refused;
+    CHECK((code == 0 || code == 508));
+  }
+  CHECK(refused > 0);
+
+  const auto olga = mint("other-secret-0123456789", "other/data/olga", testing::far_future_s);
+  FakeAllocation hers = allocated(relay, olga);
+  relay.close(hers, TURN_CLOSE_RELEASED);
+  constexpr std::int64_t day_s = 86'400;
+  running.clock.set_unix_s(running.clock.unix_ms() / 1'000 + day_s);
+  REQUIRE(eventually([&] {
+    relay.tick();
+    FakeAllocation again;
+    const int code = allocate(relay, olga, again);
+    if (code == 0) relay.close(again, TURN_CLOSE_RELEASED);
+    return code == 0;
+  }));
+  CHECK(running.host.log_text().find("no account for other") == std::string::npos);
 }
 
 TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {

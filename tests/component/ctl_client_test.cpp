@@ -158,12 +158,12 @@ TEST_CASE("credentials are printed for people and for programs") {
         "ttl             3600 s\n"
         "uri             turn:relay.example:3478\n"
         "uri             turns:relay.example\n"
-        "client id       tb1.abc\n");
+        "client id       tb1.abc.AAAAAAAAAAAAAAAAAAAAAA\n");
   const Ran json =
       broker.ask({"credentials", "--csp", "acme", "--media", "data", "--client", "a b", "--json"});
   CHECK(Json::parse(json.out) == Json::parse(R"({"username":"1790000000:tb1.abc",
         "password":"cGFzc3dvcmQ=","ttl":3600,
-        "uris":["turn:relay.example:3478","turns:relay.example"],"client_id":"tb1.abc"})"));
+        "uris":["turn:relay.example:3478","turns:relay.example"],"client_id":"tb1.abc.AAAAAAAAAAAAAAAAAAAAAA"})"));
   CHECK(broker.control.calls() == std::vector<std::string>{"credentials acme video alice 3600",
                                                            "credentials acme data a b 0"});
 }
@@ -184,6 +184,8 @@ TEST_CASE("revoke, reload and status") {
                           .records_written = 5,
                           .store = "sqlite ok"};
   CHECK(broker.ask({"revoke", "tb1.abc"}).out == "tb1.abc revoked, 2 allocations cut\n");
+  CHECK(broker.ask({"revoke", "tb1.abc.AAAAAAAAAAAAAAAAAAAAAA"}).out ==
+        "tb1.abc revoked, 2 allocations cut\n");
   CHECK(broker.ask({"revoke", "--csp", "acme"}).out == "acme revoked, 2 allocations cut\n");
   CHECK(broker.ask({"reload"}).out ==
         "reloaded; a restart is needed for: relay.id, broker.store.path\n");

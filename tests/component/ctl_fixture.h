@@ -92,7 +92,7 @@ class FakeControl : public plugin::Control {
     note("credentials " + csp + " " + std::string(broker::to_string(media)) + " " + client + " " +
          std::to_string(ttl_s));
     if (!error.empty()) return broker::Error{error};
-    return broker::IssuedCredentials{.client_id = "tb1.abc",
+    return broker::IssuedCredentials{.client_id = "tb1.abc.AAAAAAAAAAAAAAAAAAAAAA",
                                      .username = "1790000000:tb1.abc",
                                      .password = broker::Secret("cGFzc3dvcmQ="),
                                      .ttl_s = ttl_s == 0 ? 3600 : ttl_s,

@@ -159,9 +159,10 @@ TEST_CASE("credentials are issued, not to be stored by anybody between") {
   FakeControl control;
   const Response response = answer(
       control, post("credentials", R"({"csp":"acme","media":"video","client":"alice","ttl":60})"));
-  CHECK(response.body ==
-        R"({"username":"1790000000:tb1.abc","password":"cGFzc3dvcmQ=","ttl":60,)"
-        R"("uris":["turn:relay.example:3478","turns:relay.example"],"client_id":"tb1.abc"})");
+  CHECK(
+      response.body ==
+      R"({"username":"1790000000:tb1.abc","password":"cGFzc3dvcmQ=","ttl":60,)"
+      R"("uris":["turn:relay.example:3478","turns:relay.example"],"client_id":"tb1.abc.AAAAAAAAAAAAAAAAAAAAAA"})");
   CHECK(response.headers == plugin::http::NamedValues{{"Cache-Control", "no-store"}});
   CHECK(answer(control, post("credentials", R"({"csp":"a","media":"data","client":"b"})")).status ==
         200);
@@ -182,14 +183,31 @@ TEST_CASE("a revocation names a client id, a CSP's client, or a whole CSP") {
   FakeControl control;
   CHECK(answer(control, post("revoke", R"({"client_id":"tb1.abc"})")).body ==
         R"({"revoked":"tb1.abc","cut":2})");
+  // With its proof, too; what is revoked are tokens.
+  for (const char* before : {"", "1790000000:"})
+    CHECK(answer(control, post("revoke", R"({"client_id":")" + std::string(before) +
+                                             R"(tb1.abc.AAAAAAAAAAAAAAAAAAAAAA"})"))
+              .body == R"({"revoked":"tb1.abc","cut":2})");
   CHECK(answer(control, post("revoke", R"({"client_id":"1790000000:acme/video/a:b"})")).body ==
         R"({"revoked":"acme/video/a:b","cut":2})");
   CHECK(answer(control, post("revoke", R"({"client_id":"acme/video/1:b"})")).status == 200);
   CHECK(answer(control, post("revoke", R"({"csp":"acme"})")).body ==
         R"({"revoked":"acme","cut":2})");
   CHECK(control.calls() ==
-        std::vector<std::string>{"revoke who=tb1.abc csp=", "revoke who=acme/video/a:b csp=",
+        std::vector<std::string>{"revoke who=tb1.abc csp=", "revoke who=tb1.abc csp=",
+                                 "revoke who=tb1.abc csp=", "revoke who=acme/video/a:b csp=",
                                  "revoke who=acme/video/1:b csp=", "revoke who= csp=acme"});
+}
+
+TEST_CASE("a revocation of a client id whose proof was cut is refused") {
+  FakeControl control;
+  for (const char* id : {"tb1.abc.", "tb1.abc.AAAA", "1790000000:tb1.abc.AAAAAAAAAAAAAAAAAAAAAB"}) {
+    const Response response =
+        answer(control, post("revoke", R"({"client_id":")" + std::string(id) + R"("})"));
+    CHECK(response.status == 400);
+    CHECK(detail(response).starts_with("the client id was altered or cut"));
+  }
+  CHECK(control.calls().empty());
 }
 
 TEST_CASE("a reload says what still needs a restart, or why it was refused") {

@@ -46,7 +46,7 @@ TEST_CASE("a client id that is revoked ends its stream, and opens none", "[event
   auto bob = api.watch(client_id("bob"));
   api.hub.tick();
   auto revocations = std::make_shared<Revocations>();
-  revocations->by_who[hash_of_who(client_id("alice"))] = now_s;
+  revocations->by_who[hash_of_who(broker::token_of(client_id("alice")))] = now_s;
   auto standing = std::make_shared<Standing>(*api.board.get());
   standing->revocations = revocations;
   api.board.publish(standing);
@@ -63,6 +63,12 @@ TEST_CASE("who may not watch is told why", "[events]") {
   CHECK(api.refusal(Api::get("")) == "401 unauthorized");
   CHECK(api.refusal(Api::get("", {{"Authorization", "Bearer wrong"}})) == "401 unauthorized");
   CHECK(api.refusal(Api::get("clientID=" + id + "x")) == "403 client-id-invalid");
+  // What stands in a username on the wire, and what another client has.
+  const std::string token(broker::token_of(id));
+  CHECK(api.refusal(Api::get("clientID=" + token)) == "403 client-id-invalid");
+  CHECK(api.refusal(Api::get("clientID=" + id + "&clientID=" + token)) == "403 client-id-invalid");
+  CHECK(api.refusal(Api::get("clientID=" + token + client_id("bob").substr(token.size() - 2))) ==
+        "403 client-id-invalid");
   CHECK(api.refusal(Api::get("clientID=")) == "403 client-id-invalid");
   CHECK(api.refusal(Api::get("clientID=" + id + "&clientID=tb1.x")) == "403 client-id-invalid");
   CHECK(api.refusal(Api::get("clientID=" + client_id("alice", "gone"))) == "404 unknown-csp");

@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::int64_t far_future_s = 1'900'000'000;
+constexpr std::int64_t far_future_s = 1'820'000'000;
 const std::string acme_secret = "acme-secret-0123456789";
 
 std::string config(const std::string& volume, const std::string& webhook = "") {

@@ -232,8 +232,9 @@ void RunningBroker::write_config(const std::string& csp_toml) {
   const auto temporary = directory_ / "turnbroker.toml.new";
   {
     std::ofstream file(temporary);
-    file << "[broker]\nrealm = \"test\"\nsecret = \"0123456789abcdef0123\"\nstate_dir = \""
-         << (directory_ / "state").string() << "\"\n"
+    // The tests mint credentials that outlast any change of the clock.
+    file << "[broker]\nrealm = \"test\"\nsecret = \"0123456789abcdef0123\"\n"
+         << "credential_ttl = \"365d\"\nstate_dir = \"" << (directory_ / "state").string() << "\"\n"
          << csp_toml;
   }
   std::filesystem::rename(temporary, path);

@@ -46,8 +46,8 @@ turntest::Address parse_address(const char* option, const std::string& text) {
 
 /// What is only known as text until the whole command line was read.
 struct Texts {
-  std::string server, peer, transport = "udp", direction = "both", mode = "channel",
-                            payload = "1200";
+  std::string server, local, peer, transport = "udp", direction = "both", mode = "channel",
+                                   payload = "1200";
 };
 
 void add_connection_options(CLI::App& app, Options& options, Texts& texts) {
@@ -64,6 +64,7 @@ void add_connection_options(CLI::App& app, Options& options, Texts& texts) {
       ->excludes("--password");
   app.add_option("--ttl", options.ttl_s, "seconds until credentials of --user-secret expire")
       ->capture_default_str();
+  app.add_option("--local", texts.local, "address the clients bind to, with port 0 [any]");
   app.add_option("--peer", texts.peer,
                  "address the peers bind to, with port 0 [loopback, else the client's own]");
   app.add_flag("--ipv6", options.ipv6, "IPv6 relayed addresses and peers");
@@ -112,6 +113,7 @@ void add_traffic_options(CLI::App& app, Options& options, Texts& texts) {
 
 void finish(Options& options, const Texts& texts) {
   options.server = parse_address("--server", texts.server);
+  if (!texts.local.empty()) options.local = parse_address("--local", texts.local);
   if (!texts.peer.empty()) options.peer = parse_address("--peer", texts.peer);
   options.transport = turntest::parse_transport(texts.transport).value();
   options.direction = directions.at(texts.direction);
@@ -174,6 +176,7 @@ turntest::ClientOptions Options::client_options(std::size_t index) const {
   result.transport = transport;
   result.server = server;
   result.credentials = credentials(index);
+  result.local = local;
   return result;
 }
 

@@ -24,7 +24,8 @@ struct Options {
   std::string password;
   std::string user_secret;  ///< makes TURN REST credentials of `user`
   std::int64_t ttl_s = 3600;
-  std::optional<turntest::Address> peer;  ///< where peers bind; port 0
+  std::optional<turntest::Address> local;  ///< where clients bind; port 0
+  std::optional<turntest::Address> peer;   ///< where peers bind; port 0
   bool ipv6 = false;                      ///< IPv6 relayed addresses and peers
 
   std::size_t allocations = 1;

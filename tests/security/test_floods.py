@@ -9,13 +9,16 @@ import re
 import resource
 import socket
 import ssl
+import struct
 import time
 import unittest
 
 import row
 from row import Row, Server
 from test_challenges import IN_NAMESPACE, LISTENER, ONE, OTHER
-from turn_client import ALLOCATE, BINDING, NONCE, XOR_RELAYED, Client, Message, NoAnswer, Peer, from_xor_address
+from turn_client import (
+    ALLOCATE, BINDING, CONNECTION_BIND, CONNECTION_ID, NONCE, XOR_RELAYED, Client, Message, NoAnswer, Peer,
+    from_xor_address)
 from turn_server import SANITIZED, run_to_end, wait_for
 
 ACCOUNTS = ["-a", "-r", "example.org", "-u", "alice:secret"]
@@ -285,6 +288,26 @@ class Guesses(Row, unittest.TestCase):
         self.assertGreater(guesses, 200)
         # A second has ten.
         return records > 10 * (seconds + 2)
+
+    def test_broken_connections_and_unsigned_binds_are_bounded_too(self):
+        counts = {}
+        for binary in (row.UNPATCHED, row.OURS):
+            with Server(binary, ACCOUNTS) as server:
+                began = time.monotonic()
+                for _ in range(200):
+                    with connection(server.port) as stream:
+                        stream.sendall(b"\0\1")
+                        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    with Client(server.port, "tcp") as client:
+                        # Of a relay thread that is not there.
+                        bind = Message(CONNECTION_BIND).add(CONNECTION_ID, b"\x70\0\0\1")
+                        client.send(bind.encode())
+                self.assertTrue(server.survives())
+                records = len(re.findall("socket error: |general relay number", server.output()))
+                counts[binary] = records / 10 / (time.monotonic() - began + 2)
+        print(f"\n  {counts[row.UNPATCHED]:.1f} times the bound of records, ours {counts[row.OURS]:.1f} times")
+        self.assertGreater(counts[row.UNPATCHED], 1)
+        self.assertLessEqual(counts[row.OURS], 1)
 
     def test_what_is_left_out_is_counted(self):
         with Server(row.OURS, [*ACCOUNTS, *NAMESPACE]) as server:

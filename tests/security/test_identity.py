@@ -1,9 +1,14 @@
-"""Rows 35 and 36: what an unsigned request says of its user, realm and origin."""
+"""Rows 35, 36 and 66: what an unsigned request says of its user, realm and origin, and one with two users."""
 
+import base64
 import hashlib
+import hmac
+import json
 import os
 import sqlite3
 import subprocess
+import tempfile
+import time
 import unittest
 
 import row
@@ -11,9 +16,10 @@ import token_client
 import turn_server
 from row import UDP, Row, Server, xor_peer
 from turn_client import (
-    ALLOCATE, CREATE_PERMISSION, INTEGRITY, NONCE, REALM, REFRESH, USERNAME, XOR_PEER, Client, Message)
+    ALLOCATE, CREATE_PERMISSION, INTEGRITY, NONCE, REALM, REFRESH, USERNAME, XOR_PEER, Client, Message, Peer)
 
 ORIGIN = 0x802F
+PLUGIN = os.environ["LIBTURNBROKER"]
 ACCOUNTS = ["-a", "-r", "example", "-u", "alice:secret", "-u", "bob:secret"]
 
 
@@ -113,6 +119,64 @@ class UsernamePin(Row, unittest.TestCase):
                 with Client(server.port, "tcp") as again:
                     return again.allocate().kind == 2
             turn_server.wait_for(given_back, "alice's quota is free again")
+
+
+class SecondUsername(Row, unittest.TestCase):
+    ROW, ID = 66, "second-username"
+
+    @staticmethod
+    def allocate(client, *names):
+        """An Allocate with further USERNAMEs behind the one that signs."""
+        client.challenge()
+        message = Message(ALLOCATE).add(*UDP).add(USERNAME, client.username.encode())
+        for name in names:
+            message.add(USERNAME, name)
+        message.add(REALM, client.realm.encode()).add(NONCE, client.nonce)
+        client.send(message.encode(client.key()))
+        return client.answer_to(message.transaction)
+
+    def is_affected(self, binary):
+        with Server(binary, [*ACCOUNTS, "--user-quota=1"]) as server, Client(server.port) as first, \
+                Client(server.port) as second:
+            self.assertEqual(self.allocate(first).kind, 2)
+            response = self.allocate(second, b"bob")
+            if response.kind == 2:
+                return True
+            self.assertEqual(response.error, 486)
+            return False
+
+    def test_the_session_is_of_who_signed(self):
+        with Server(row.OURS, ACCOUNTS) as server, Client(server.port) as client:
+            self.assertEqual(self.allocate(client, b"bob", b"eve").kind, 2)
+            self.assertEqual(client.refresh(600).kind, 2)
+            client.username = "bob"
+            self.assertEqual(asked(client, REFRESH).error, 441)
+
+    def test_an_account_is_charged_for_who_signed(self):
+        mine, theirs = "a secret of the one CSP", "a secret of the other CSP"
+        config = "".join(f'[csp.{name}]\nsecret = "{secret}"\n[csp.{name}.quota.data]\nvolume = "1 MB"\nperiod = "total"\n'
+                         for name, secret in (("mine", mine), ("theirs", theirs)))
+        with tempfile.TemporaryDirectory() as directory:
+            file = os.path.join(directory, "turnbroker.toml")
+            with open(file, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as text:
+                text.write(f'[broker]\nrealm = "example"\nstate_dir = "{directory}/state"\n{config}')
+            options = [f"--plugin={PLUGIN}", f"--plugin-config={file}"]
+            for transport in ("udp", "tcp"):
+                with Server(row.OURS, options, loopback=True) as server, Peer() as peer, \
+                        Client(server.port, transport) as client:
+                    expiry = int(time.time()) + 600
+                    client.username = f"{expiry}:mine/data/alice"
+                    digest = hmac.new(mine.encode(), client.username.encode(), hashlib.sha1).digest()
+                    client.password = base64.b64encode(digest).decode()
+                    self.assertEqual(self.allocate(client, f"{expiry}:theirs/data/eve".encode()).kind, 2)
+                    self.assertEqual(client.bind_channel(0x4000, peer.address).kind, 2)
+                    client.send_channel(0x4000, b"to the peer")
+                    self.assertEqual(peer.receive()[0], b"to the peer")
+                    client.refresh(0)
+                    records = os.path.join(directory, "state", "usage.jsonl")
+                    turn_server.wait_for(lambda: os.path.exists(records) and os.path.getsize(records), "its record")
+                    with open(records, encoding="utf-8") as lines:
+                        self.assertEqual({json.loads(line)["csp"] for line in lines}, {"mine"})
 
 
 class TokenUsers(unittest.TestCase):

@@ -8,10 +8,10 @@
 #include "broker/mac.h"
 
 using broker::ClientToken;
-using broker::issue_client_id;
+using broker::issue_token;
 using broker::MediaType;
 using broker::Secret;
-using broker::verify_client_id;
+using broker::verify_token;
 using Catch::Matchers::Contains;
 
 namespace {
@@ -22,7 +22,7 @@ const std::vector<Secret> secrets{secret};
 const ClientToken token{"acme", MediaType::video, "alice", "relay-1", 1'700'000'000, 1'700'003'600};
 constexpr broker::UnixSeconds now_s = 1'700'000'500;
 
-std::string issued(const ClientToken& fields) { return issue_client_id(fields, secret).value(); }
+std::string issued(const ClientToken& fields) { return issue_token(fields, secret).value(); }
 
 /// A client id over any octets, signed as the broker would.
 std::string signed_id(const std::string& fields) {
@@ -32,7 +32,7 @@ std::string signed_id(const std::string& fields) {
 
 std::string refusal(std::string_view client_id, const std::vector<Secret>& known = secrets,
                     broker::UnixSeconds at_s = now_s) {
-  const auto verified = verify_client_id(client_id, known, at_s);
+  const auto verified = verify_token(client_id, known, at_s);
   return verified ? "it was accepted" : verified.error().message;
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a client id is the one that an independent computation gives") {
   const std::string expected =
       "tb1.AQAAAABlU_EAAAAAAGVT_xAEYWNtZQdyZWxheS0xYWxpY2X57nGQzzbwN0mXnCZqjXla";
   CHECK(issued(token) == expected);
-  CHECK(verify_client_id(expected, secrets, now_s).value() == token);
+  CHECK(verify_token(expected, secrets, now_s).value() == token);
 }
 
 TEST_CASE("every field survives, at its shortest and its longest") {
@@ -55,8 +55,8 @@ TEST_CASE("every field survives, at its shortest and its longest") {
         const ClientToken fields{std::string(size, 'a'), media, std::string(name, 'n'),
                                  std::string(size, 'R'), 0,     INT64_MAX};
         const std::string id = issued(fields);
-        CHECK(id.size() <= broker::client_id_octets_max);
-        CHECK(verify_client_id(id, secrets, 0).value() == fields);
+        CHECK(id.size() <= broker::token_octets_max);
+        CHECK(verify_token(id, secrets, 0).value() == fields);
       }
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("no client id is issued for fields out of their range") {
   const auto refused = [](auto change) {
     ClientToken fields = token;
     change(fields);
-    return !issue_client_id(fields, secret).ok();
+    return !issue_token(fields, secret).ok();
   };
   CHECK(refused([](ClientToken& t) { t.csp.clear(); }));
   CHECK(refused([](ClientToken& t) { t.csp = "Acme"; }));
@@ -90,7 +90,7 @@ TEST_CASE("no client id is issued for fields out of their range") {
   CHECK(refused([](ClientToken& t) { t.media = static_cast<MediaType>(3); }));
   CHECK(refused([](ClientToken& t) { t.issued_s = -1; }));
   CHECK(refused([](ClientToken& t) { t.expiry_s = t.issued_s; }));
-  CHECK_FALSE(issue_client_id(token, Secret()));
+  CHECK_FALSE(issue_token(token, Secret()));
 }
 
 TEST_CASE("every single bit that is flipped makes a client id invalid") {
@@ -99,7 +99,7 @@ TEST_CASE("every single bit that is flipped makes a client id invalid") {
     for (int bit = 0; bit < 8; ++bit) {
       std::string altered = id;
       altered[at] = static_cast<char>(static_cast<unsigned char>(altered[at]) ^ (1U << bit));
-      CHECK_FALSE(verify_client_id(altered, secrets, now_s));
+      CHECK_FALSE(verify_token(altered, secrets, now_s));
     }
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("every single character that is replaced makes a client id invalid") {
       for (int c = 0; c < 256; ++c) {
         std::string altered = id;
         altered[at] = static_cast<char>(c);
-        accepted += altered != id && verify_client_id(altered, secrets, now_s) ? 1 : 0;
+        accepted += altered != id && verify_token(altered, secrets, now_s) ? 1 : 0;
       }
     CHECK(accepted == 0);
   }
@@ -123,25 +123,25 @@ TEST_CASE("every single character that is replaced makes a client id invalid") {
 TEST_CASE("a client id that was cut or lengthened is invalid") {
   const std::string id = issued(token);
   for (std::size_t size = 0; size < id.size(); ++size)
-    CHECK_FALSE(verify_client_id(std::string_view(id).substr(0, size), secrets, now_s));
+    CHECK_FALSE(verify_token(std::string_view(id).substr(0, size), secrets, now_s));
   for (const char* more : {"=", "==", "A", "AA", "AAAA", ".", " "})
-    CHECK_FALSE(verify_client_id(id + more, secrets, now_s));
-  CHECK_FALSE(verify_client_id("A" + id, secrets, now_s));
-  CHECK_FALSE(verify_client_id(id.substr(4), secrets, now_s));
-  CHECK_FALSE(verify_client_id("TB1." + id.substr(4), secrets, now_s));
+    CHECK_FALSE(verify_token(id + more, secrets, now_s));
+  CHECK_FALSE(verify_token("A" + id, secrets, now_s));
+  CHECK_FALSE(verify_token(id.substr(4), secrets, now_s));
+  CHECK_FALSE(verify_token("TB1." + id.substr(4), secrets, now_s));
 }
 
 TEST_CASE("a client id is valid until the second before its expiry") {
   const std::string id = issued(token);
-  CHECK(verify_client_id(id, secrets, token.expiry_s - 1));
+  CHECK(verify_token(id, secrets, token.expiry_s - 1));
   CHECK_THAT(refusal(id, secrets, token.expiry_s), Contains("expired at 1700003600"));
   CHECK_THAT(refusal(id, secrets, INT64_MAX), Contains("expired"));
 }
 
 TEST_CASE("a client id is accepted under any of the secrets, and under no other") {
   const std::string id = issued(token);
-  CHECK(verify_client_id(id, std::vector<Secret>{Secret("new"), secret}, now_s));
-  CHECK(verify_client_id(id, std::vector<Secret>{Secret(), secret, Secret("x")}, now_s));
+  CHECK(verify_token(id, std::vector<Secret>{Secret("new"), secret}, now_s));
+  CHECK(verify_token(id, std::vector<Secret>{Secret(), secret, Secret("x")}, now_s));
   CHECK_THAT(refusal(id, {Secret("north-stat"), Secret("")}), Contains("fits none"));
   CHECK_THAT(refusal(id, {}), Contains("no [broker] secret"));
   CHECK_THAT(refusal(id, {Secret()}), Contains("no [broker] secret"));
@@ -160,7 +160,7 @@ TEST_CASE("each refusal of a client id has its own reason, and none holds a secr
 
 TEST_CASE("signed fields that the broker would not issue are refused") {
   const std::string times("\0\0\0\0\x65\x53\xf1\0\0\0\0\0\x65\x53\xff\x10", 16);
-  REQUIRE(verify_client_id(signed_id('\1' + times + "\4acme\7relay-1alice"), secrets, now_s));
+  REQUIRE(verify_token(signed_id('\1' + times + "\4acme\7relay-1alice"), secrets, now_s));
   for (const std::string& fields :
        {'\3' + times + "\4acme\7relay-1alice", '\1' + times + "\4acme\7relay-1",
         '\1' + times + "\4acme\xffrelay-1alice", '\1' + times + "\x20" + "acme\7relay-1alice",

@@ -17,6 +17,7 @@ using broker::read_client_id;
 using broker::RefusedUser;
 using broker::sample_config;
 using broker::Secret;
+using broker::token_of;
 using broker::turn_password;
 using broker::UserCheck;
 using broker::verify_client_id;
@@ -65,7 +66,9 @@ TEST_CASE("issued credentials are accepted with the password that came with them
   const Config config = sample_config();
   const auto issued =
       issue_credentials(config, "acme", MediaType::video, "alice", 3600, now_s).value();
-  CHECK(issued.username == "1700003600:" + issued.client_id);
+  // The proof of the client id is not in what goes over the wire.
+  CHECK(issued.client_id.size() > token_of(issued.client_id).size());
+  CHECK(issued.username == "1700003600:" + std::string(token_of(issued.client_id)));
   CHECK(issued.ttl_s == 3600);
   CHECK(issued.uris == config.relay.urls);
 
@@ -73,7 +76,7 @@ TEST_CASE("issued credentials are accepted with the password that came with them
   CHECK(user.csp == "acme");
   CHECK(user.media == MediaType::video);
   CHECK(user.client_name == "alice");
-  CHECK(user.who == issued.client_id);
+  CHECK(user.who == token_of(issued.client_id));
   CHECK(user.expiry_s == now_s + 3600);
   CHECK(user.issued_s == now_s);
   REQUIRE(user.passwords.size() == 2);
@@ -100,7 +103,7 @@ TEST_CASE("credentials that a CSP minted are accepted with the CSP's secrets") {
   CHECK(user.client_name == "alice@example.org");
   CHECK(user.who == "acme/video/alice@example.org");
   CHECK(user.expiry_s == 1'700'003'600);
-  CHECK(user.issued_s == 1'700'000'000);
+  CHECK(user.issued_s == 1'700'000'000 - broker::minted_skew_s);
   CHECK(user.passwords == std::vector<Secret>{turn_password(Secret("anvil"), username),
                                               turn_password(Secret("old-anvil"), username)});
 }
@@ -119,12 +122,57 @@ TEST_CASE("a credential is valid until the second before its expiry") {
   CHECK_THAT(reason("0:acme/video/alice"), Contains("expired at 0"));
 }
 
+TEST_CASE("a CSP mints for credential_ttl at most, and a minute for the clocks") {
+  Config config = sample_config();
+  const auto minted = [](std::int64_t expiry_s) {
+    return std::to_string(expiry_s) + ":acme/video/alice";
+  };
+  const std::int64_t longest_s = config.credential_ttl_s + broker::minted_skew_s;
+  CHECK(accepted(minted(now_s + longest_s), config).issued_s == now_s);
+  CHECK(
+      reason(minted(now_s + longest_s + 1), config) ==
+      "the credential expires at 1700003661; with [broker] credential_ttl (3600 s, and 60 s for a "
+      "clock that is ahead) 1700003660 is the latest that is allowed");
+  CHECK_THAT(reason(minted(INT64_MAX), config), Contains("expires at 9223372036854775807;"));
+  // It comes into its own when so much is left of it.
+  CHECK(accepted(minted(now_s + longest_s + 1), config, now_s + 1).issued_s == now_s + 1);
+
+  config.credential_ttl_s = broker::credential_ttl_s_max;
+  CHECK(accepted(minted(now_s + broker::credential_ttl_s_max), config).issued_s ==
+        now_s - broker::minted_skew_s);
+  CHECK_THAT(reason(minted(INT64_MAX), config, -1), Contains("credential_ttl"));
+  CHECK(accepted(minted(INT64_MAX), config, INT64_MAX - 60).expiry_s == INT64_MAX);
+  CHECK(accepted("1:acme/video/alice", config, 0).issued_s < 0);
+}
+
+TEST_CASE("a revocation covers whatever was minted before it, for how long ever") {
+  const Config config = sample_config();
+  constexpr broker::UnixSeconds revoked_at_s = now_s + 10;
+  for (const std::int64_t ttl_s : {20, 3'600, 3'660})
+    for (const std::int64_t later_s : {0, 5, 3'000}) {
+      const std::string username = std::to_string(now_s + ttl_s) + ":acme/video/alice";
+      const auto at_s = std::min(revoked_at_s + later_s, now_s + ttl_s - 1);
+      CHECK(accepted(username, config, at_s).issued_s <= revoked_at_s);
+    }
+  // What is minted a minute later is good.
+  const broker::UnixSeconds minted_at_s = revoked_at_s + broker::minted_skew_s + 1;
+  const std::string username = std::to_string(minted_at_s + 3'600) + ":acme/video/alice";
+  CHECK(accepted(username, config, minted_at_s).issued_s > revoked_at_s);
+}
+
+TEST_CASE("a client id with its proof is no username") {
+  const Config config = sample_config();
+  const auto issued =
+      issue_credentials(config, "acme", MediaType::video, "alice", 3600, now_s).value();
+  CHECK_THAT(reason("1700003600:" + issued.client_id, config), Contains("not base64url"));
+}
+
 TEST_CASE("of username and client id the earlier expiry counts") {
   const Config config = sample_config();
-  const std::string client_id = issued_username(config).substr(11);
-  CHECK(accepted("1700000007:" + client_id, config).expiry_s == 1'700'000'007);
-  CHECK(accepted("1999999999:" + client_id, config).expiry_s == now_s + 3600);
-  CHECK_THAT(reason("1999999999:" + client_id, config, now_s + 3600),
+  const std::string token = issued_username(config).substr(11);
+  CHECK(accepted("1700000007:" + token, config).expiry_s == 1'700'000'007);
+  CHECK(accepted("1999999999:" + token, config).expiry_s == now_s + 3600);
+  CHECK_THAT(reason("1999999999:" + token, config, now_s + 3600),
              Contains("client id expired at 1700003600"));
 }
 
@@ -225,7 +273,8 @@ TEST_CASE("an expiry that is missing or no number is refused as such") {
   }
   CHECK_THAT(reason("99999999999999999999:nobody/video/x"), Contains("not a Unix time"));
   CHECK(accepted("0000000001700003600:acme/video/x", sample_config()).expiry_s == 1'700'003'600);
-  CHECK(accepted("9223372036854775807:acme/video/x", sample_config()).expiry_s == INT64_MAX);
+  CHECK(accepted("9223372036854775807:acme/video/x", sample_config(), INT64_MAX - 1).expiry_s ==
+        INT64_MAX);
 }
 
 TEST_CASE("a client id that was altered is refused, and so is one whose CSP or quota is gone") {
@@ -330,7 +379,7 @@ TEST_CASE("a client id issued by one relay becomes credentials on another with t
   CHECK(token.value() == issued.value().token);
   const auto credentials = credentials_for(config, issued.value().client_id, token.value(), 1'200);
   REQUIRE(credentials);
-  CHECK(credentials.value().username == "1600:" + issued.value().client_id);
+  CHECK(credentials.value().username == "1600:" + std::string(token_of(issued.value().client_id)));
   CHECK(credentials.value().ttl_s == 400);
   CHECK(credentials.value().uris == config.relay.urls);
   const auto user = check_username(credentials.value().username, config, 1'200);

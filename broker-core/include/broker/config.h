@@ -12,7 +12,7 @@
 //   secret_file       rotation, at most 8; they count in the order secret, secrets, secret_file,
 //   secrets_files     secrets_files, the newest first. A file has one secret per line that is not empty
 //   strict_expiry     true: a credential's expiry ends its allocations
-//   credential_ttl    of issued credentials, "60s" .. "365d"
+//   credential_ttl    of issued credentials, and the longest that a CSP may mint for, "60s" .. "365d"
 //   drain_time        "0s" .. "24h": how long SIGTERM and SIGINT let calls run out before the server stops.
 //                     Nobody is let in meanwhile; what is left then is ended
 //   state_dir         where the broker keeps its files
@@ -276,7 +276,7 @@ struct Config {
                                          ///< a quota for MediaType::data
   std::vector<Secret> secrets;           ///< newest first; signs client ids
   bool strict_expiry = false;            ///< a credential's expiry ends its allocations
-  std::int64_t credential_ttl_s = 3600;  ///< of issued credentials, 60 .. 31'536'000
+  std::int64_t credential_ttl_s = 3600;  ///< of issued and minted credentials, 60 .. 31'536'000
   std::int64_t drain_time_s = 0;         ///< after a signal, 0 .. drain_time_s_max; 0: at once
   std::string state_dir = "/var/lib/turnbroker";
   std::string control_socket = "control.sock";  ///< relative to state_dir

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/client_proof.h"
 #include "broker/client_token.h"
 #include "broker/config.h"
 #include "broker/names.h"
@@ -20,6 +21,8 @@ namespace broker {
 inline constexpr std::size_t username_octets_max = 512;
 /// As many as the door's turn_credential_answer carries; of more secrets the newest count.
 inline constexpr std::size_t passwords_max = 8;
+/// How far a CSP's clock may be ahead of this one when it mints credentials.
+inline constexpr std::int64_t minted_skew_s = 60;
 
 /// A username that the broker itself vouches for, if the message integrity fits one of the
 /// passwords.
@@ -29,7 +32,12 @@ struct AcceptedUser {
   std::string client_name;
   std::string who;           ///< the part after "<expiry>:"; what a revocation names
   UnixSeconds expiry_s = 0;  ///< the earlier of the username's and the token's
-  UnixSeconds issued_s = 0;  ///< from the token; for CSP-minted ones expiry_s - credential_ttl_s
+  /// From the token. A CSP-minted name does not say it: then the earliest time at which it can have
+  /// been minted, expiry_s - credential_ttl_s - minted_skew_s, so that a revocation covers all that
+  /// was minted before it. What a CSP mints within minted_skew_s after one counts as older, too, and
+  /// what it mints for less than credential_ttl_s for as much longer. What it mints for more is
+  /// refused until no more than that is left of it, and is taken for minted then.
+  UnixSeconds issued_s = 0;
   std::vector<Secret> passwords;  ///< 1 .. passwords_max: one per secret that is valid now
 };
 
@@ -50,7 +58,7 @@ using UserCheck = std::variant<AcceptedUser, ForeignUser, RefusedUser>;
 /// `who`, or all of it when there is no ':'. It is the broker's, and then accepted or refused but
 /// never left to coturn, when
 ///
-/// 1. `who` begins with "tb1.": a client id, whatever stands before it; or
+/// 1. `who` begins with "tb1.": a client id's token, whatever stands before it; or
 ///
 /// 2. an expiry of digits only stands before it, and `who` is "<csp>/<media>/<client>" with at
 /// least two slashes and a csp that is not empty, of which either the media part is not empty or
@@ -63,10 +71,10 @@ using UserCheck = std::variant<AcceptedUser, ForeignUser, RefusedUser>;
 /// "a:b/c/d".
 ///
 /// Refused, each with its own reason: more than username_octets_max octets, no expiry, an expiry
-/// that is no number, is over (now_s < expiry is needed), a client id that was altered or that no
-/// secret fits or that is over, an unknown CSP, an unknown media type, a media type without quota,
-/// a bad client name, a CSP without a secret of its own. Never throws on any input, takes a few
-/// microseconds.
+/// that is no number, is over (now_s < expiry is needed), a token that was altered or that no secret
+/// fits or that is over, an unknown CSP, an unknown media type, a media type without quota, a bad
+/// client name, a CSP without a secret of its own, a CSP-minted expiry later than now_s +
+/// credential_ttl_s + minted_skew_s. Never throws on any input, takes a few microseconds.
 [[nodiscard]] UserCheck check_username(std::string_view username, const Config& config,
                                        UnixSeconds now_s);
 
@@ -74,8 +82,8 @@ using UserCheck = std::variant<AcceptedUser, ForeignUser, RefusedUser>;
 [[nodiscard]] Secret turn_password(const Secret& secret, std::string_view username);
 
 struct IssuedCredentials {
-  std::string client_id;
-  std::string username;
+  std::string client_id;  ///< with its proof
+  std::string username;   ///< "<expiry>:<token>"
   Secret password;
   std::int64_t ttl_s = 0;
   std::vector<std::string> uris;
@@ -84,8 +92,8 @@ struct IssuedCredentials {
 inline constexpr std::int64_t credential_ttl_s_max = 31'536'000;
 
 struct IssuedClientId {
-  std::string client_id;
-  ClientToken token;  ///< what the client id says
+  std::string client_id;  ///< with its proof
+  ClientToken token;      ///< what the client id says
 };
 
 /// Issues a client id for (csp, media, client) and the relay that was chosen, signed with the newest

@@ -149,6 +149,17 @@ void on_command(const std::string& line) {
                __atomic_load_n(&last_meter->used_packets[0], __ATOMIC_RELAXED)),
            static_cast<unsigned long long>(
                __atomic_load_n(&last_meter->used_packets[1], __ATOMIC_RELAXED)));
+  } else if (word == "first_meter") {
+    std::lock_guard guard(lock);
+    const auto& meter = *meters.front();
+    std::fprintf(
+        events,
+        R"({"event":"first_meter","credit":%lld,"used":[%llu,%llu]})"
+        "\n",
+        static_cast<long long>(__atomic_load_n(&meter.credit_octets, __ATOMIC_RELAXED)),
+        static_cast<unsigned long long>(__atomic_load_n(&meter.used_octets[0], __ATOMIC_RELAXED)),
+        static_cast<unsigned long long>(__atomic_load_n(&meter.used_octets[1], __ATOMIC_RELAXED)));
+    std::fflush(events);
   } else if (word == "log") {
     std::string rest;
     std::getline(words, rest);

@@ -87,7 +87,7 @@ class Answer:
 class User:
     """Somebody a CSP's back end has minted credentials for."""
 
-    def __init__(self, csp, media, name, secret, seconds=7200):
+    def __init__(self, csp, media, name, secret, seconds=3600):
         self.name = f"{int(time.time()) + seconds}:{csp}/{media}/{name}"
         mac = hmac.new(secret.encode(), self.name.encode(), hashlib.sha1).digest()
         self.password = base64.b64encode(mac).decode()

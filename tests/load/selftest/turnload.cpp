@@ -159,6 +159,7 @@ TEST_CASE("wrong options end with status 2 and name the option") {
                                                                          {"--rate", "-1"},
                                                                          {"--allocations", "0"},
                                                                          {"--peer", "localhost"},
+                                                                         {"--local", "localhost"},
                                                                          {"--seconds", "0"}}));
   CAPTURE(option, value);
   const RunResult run =

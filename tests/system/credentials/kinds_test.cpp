@@ -67,6 +67,9 @@ std::vector<Refused> refused_credentials(BrokerRelay& relay) {
       "the expiry \"soon\" is not a Unix time");
   add("an expiry beyond all numbers", minted("9999999999999999999:acme/data/alice"),
       "the expiry \"9999999999999999999\" is not a Unix time");
+  const std::string too_late = std::to_string(std::stoll(expiry) + 120);
+  add("an expiry beyond credential_ttl", minted(too_late + ":acme/data/alice"),
+      "the credential expires at " + too_late + "; with [broker] credential_ttl (3600 s");
   add("a CSP that has no secret", minted(expiry + ":gamma/audio/alice"),
       "CSP \"gamma\" has no secret of its own");
   add("another CSP's secret", minted(expiry + ":beta/video/alice"),
@@ -78,18 +81,20 @@ std::vector<Refused> refused_credentials(BrokerRelay& relay) {
        minted(expiry + ":acme/data/stretched").password},
       ":acme/data/stretched> credentials are incorrect");
 
-  std::string altered = issued.client_id;
+  std::string altered = issued.token;
   char& letter = altered[altered.size() / 2];
   letter = letter == 'A' ? 'B' : 'A';
   add("an altered client id", signed_with(broker_secret, expiry + ":" + altered),
       "the client id's signature fits none of the [broker] secrets");
   add("a client id that was cut",
-      signed_with(broker_secret, expiry + ":" + issued.client_id.substr(0, 20)),
+      signed_with(broker_secret, expiry + ":" + issued.token.substr(0, 20)),
       "the client id is too short");
+  add("a client id with its proof", signed_with(broker_secret, expiry + ":" + issued.client_id),
+      "the client id is not base64url");
   add("a client id that is none", signed_with(broker_secret, expiry + ":tb1.!"),
       "the client id is not base64url");
   add("a client id with a CSP's password", signed_with(acme_secret, issued.credentials.username),
-      issued.client_id + "> credentials are incorrect");
+      issued.token + "> credentials are incorrect");
   add("a name that nobody issued", signed_with(acme_secret, expiry + ":carol"),
       "not issued by the broker or a CSP, and [broker] default_csp is not set");
   add("a bare name", {"carol", "carols-own-password"},

@@ -42,7 +42,10 @@ Issued issue(BrokerRelay& relay, std::string_view csp_id, std::string_view media
   const json answer =
       relay.ctl({"credentials", "--csp", std::string(csp_id), "--media", std::string(media),
                  "--client", std::string(client), "--ttl", std::string(ttl)});
-  return {{answer.at("username"), answer.at("password")}, answer.at("client_id")};
+  const std::string username = answer.at("username");
+  return {{username, answer.at("password")},
+          answer.at("client_id"),
+          username.substr(username.find(':') + 1)};
 }
 
 json record_of(const BrokerRelay& relay, std::string_view client) {

@@ -43,6 +43,7 @@ inline constexpr std::uint16_t channel = 0x4000;
 struct Issued {
   turntest::Credentials credentials;
   std::string client_id;
+  std::string token;  ///< the client id without its proof, as the username has it
 };
 /// `turnbrokerctl credentials`.
 [[nodiscard]] Issued issue(turntest::BrokerRelay& relay, std::string_view csp_id,
