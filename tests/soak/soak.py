@@ -45,6 +45,14 @@ def slope_per_min(samples):
     return 60 * sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0
 
 
+def by_minute(samples):
+    """The mean of each minute, from the first on: whether what grows comes to an end is seen here."""
+    minutes = {}
+    for seconds, kib in samples:
+        minutes.setdefault(int(seconds // 60), []).append(kib)
+    return [round(sum(each) / len(each)) for _, each in sorted(minutes.items())]
+
+
 class Soak:
     """One relay, its Redis and who uses it."""
 
@@ -130,7 +138,7 @@ class Soak:
             self.findings.append(f"the memory grew by {grown:.0f} KiB of {mean:.0f} since it was warm")
         return {"warm_from_s": round(warm_from), "samples": len(warm), "mean_kib": round(mean),
                 "slope_kib_per_min": round(slope, 1), "fitted_growth_kib": round(grown), "judged": judged,
-                "first_kib": self.samples[0][1], "last_kib": self.samples[-1][1]}
+                "first_kib": self.samples[0][1], "last_kib": self.samples[-1][1], "kib_by_minute": by_minute(self.samples)}
 
     def takes_calls(self):
         """An empty ledger grants nothing for a validity time."""
