@@ -26,7 +26,7 @@ struct Options {
   std::int64_t ttl_s = 3600;
   std::optional<turntest::Address> local;  ///< where clients bind; port 0
   std::optional<turntest::Address> peer;   ///< where peers bind; port 0
-  bool ipv6 = false;                      ///< IPv6 relayed addresses and peers
+  bool ipv6 = false;                       ///< IPv6 relayed addresses and peers
 
   std::size_t allocations = 1;
   std::size_t threads = 1;
