@@ -71,8 +71,7 @@ void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) c
 
 void AccountBook::erase(Account& account) {
   AccountSlot& slot = table_.account(account.slot);
-  // Names that relayed nothing would fill the memory: who has a secret makes as many as he likes.
-  if (slot.closed != SlotTotals{}) left_[account.key] = slot.closed;
+  left_[account.key] = slot.closed;
   if (account.key.client.empty())
     change(retired_[{account.key.csp, account.key.media}], slot.closed, false);
   index_.set(account.slot, nullptr);

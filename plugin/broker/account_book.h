@@ -29,7 +29,7 @@ class AccountBook {
                              broker::Period period);
 
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
-  /// What it used, if anything, is remembered, should it come back in this incarnation: a client returns, or the wall
+  /// What it used is remembered, should it come back in this incarnation: a client returns, or the wall
   /// clock is set back into a period that is over.
   void erase(Account& account);
 

@@ -30,7 +30,6 @@ struct SlotTotals {
   std::uint64_t octets[2];
   std::uint64_t packets[2];
   std::uint64_t charged_octets;
-  friend bool operator==(const SlotTotals&, const SlotTotals&) = default;
 };
 
 /// One account. Written by the broker thread only.
