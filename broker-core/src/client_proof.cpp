@@ -9,19 +9,14 @@ namespace broker {
 
 namespace {
 
-constexpr std::size_t mac_octets = 16;
-
 /// Keeps it apart from the broker secrets' other uses: tokens and passwords, which are on the wire.
 constexpr std::string_view mac_context = "turnbroker client proof 1:";
 
 /// Nothing when OpenSSL fails.
 std::optional<std::string> proof_of(std::string_view token, const Secret& secret) {
-  std::string message;
-  message.reserve(mac_context.size() + token.size());
-  message.append(mac_context).append(token);
-  const auto mac = hmac_sha256(secret.reveal(), message);
+  const auto mac = short_mac(secret.reveal(), mac_context, token);
   if (!mac) return std::nullopt;
-  return base64url_encode({mac->data(), mac_octets});
+  return base64url_encode(*mac);
 }
 
 /// What stands behind the token's point; nothing when there is none.
@@ -78,7 +73,7 @@ Result<std::string_view> without_proof(std::string_view who) {
   const std::optional<std::string_view> given = given_proof(who);
   if (!given) return who;
   const std::optional<std::string> octets = base64url_decode(*given);
-  if (!octets || octets->size() != mac_octets)
+  if (!octets || octets->size() != short_mac_octets)
     return Error{"the client id was altered or cut: its proof, the part behind the token, is " +
                  std::to_string(client_proof_octets) + " characters of base64url"};
   return token_of(who);

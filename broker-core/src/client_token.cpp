@@ -17,7 +17,6 @@ namespace broker {
 
 namespace {
 
-constexpr std::size_t mac_octets = 16;
 constexpr std::size_t fixed_octets = 1 + 8 + 8 + 1 + 1;
 
 /// Keeps the broker secrets' other use, passwords, apart from this one.
@@ -56,20 +55,14 @@ class FieldReader {
   bool short_ = false;
 };
 
-/// The truncated MAC, or nothing when OpenSSL fails.
 std::optional<std::string> sign(std::string_view fields, const Secret& secret) {
-  std::string message;
-  message.reserve(mac_context.size() + fields.size());
-  message.append(mac_context).append(fields);
-  const auto mac = hmac_sha256(secret.reveal(), message);
-  if (!mac) return std::nullopt;
-  return std::string(mac->data(), mac_octets);
+  return short_mac(secret.reveal(), mac_context, fields);
 }
 
 std::string encode_fields(const ClientToken& token) {
   std::string octets;
   octets.reserve(fixed_octets + token.csp.size() + token.relay_id.size() +
-                 token.client_name.size() + mac_octets);
+                 token.client_name.size() + short_mac_octets);
   octets += static_cast<char>(token.media);
   append_seconds(octets, token.issued_s);
   append_seconds(octets, token.expiry_s);
@@ -124,8 +117,9 @@ Result<ClientToken> read_token(std::string_view text, std::span<const Secret> se
     return Error{"the client id has more than " + std::to_string(token_octets_max) + " octets"};
   const std::optional<std::string> octets = base64url_decode(text.substr(client_id_prefix.size()));
   if (!octets) return Error{"the client id is not base64url; it was altered or cut"};
-  if (octets->size() < fixed_octets + mac_octets) return Error{"the client id is too short"};
-  const std::string_view fields = std::string_view(*octets).substr(0, octets->size() - mac_octets);
+  if (octets->size() < fixed_octets + short_mac_octets) return Error{"the client id is too short"};
+  const std::string_view fields =
+      std::string_view(*octets).substr(0, octets->size() - short_mac_octets);
   const std::string_view given_mac = std::string_view(*octets).substr(fields.size());
 
   bool verified = false;

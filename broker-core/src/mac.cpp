@@ -66,4 +66,14 @@ std::optional<std::array<char, 32>> hmac_sha256(std::string_view key, std::strin
   return hmac<32>(algorithm, key, message);
 }
 
+std::optional<std::string> short_mac(std::string_view key, std::string_view context,
+                                     std::string_view text) {
+  std::string message;
+  message.reserve(context.size() + text.size());
+  message.append(context).append(text);
+  const auto mac = hmac_sha256(key, message);
+  if (!mac) return std::nullopt;
+  return std::string(mac->data(), short_mac_octets);
+}
+
 }  // namespace broker

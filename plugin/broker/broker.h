@@ -173,7 +173,7 @@ class Broker final : public Control, public BrokerDesk {
   // configure.cpp
   void apply(std::shared_ptr<const broker::Config> config);
   void apply_quota(Account& account, const broker::Quota& quota);
-  [[nodiscard]] std::size_t clients_max() const;
+  [[nodiscard]] std::size_t clients_allowed() const;
   [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
                                      const broker::Quota& quota, const std::string& client);
   /// The account's allocations move to the successor with their next packet. To be followed by
@@ -238,9 +238,9 @@ class Broker final : public Control, public BrokerDesk {
 
   Host host_;
   const Clock& clock_;
-  ClientLog client_log_;
   std::string config_file_;
   std::shared_ptr<const broker::Config> config_;
+  std::size_t clients_max_ = 0;  ///< accounts of single clients, as configured
   std::shared_ptr<const broker::Config> started_config_;  ///< some of it holds until a restart
   using Revocation = broker::LedgerStore::Revocation;
   std::shared_ptr<const Revocations> revocations_ = std::make_shared<Revocations>();

@@ -39,7 +39,7 @@ const broker::Quota* Broker::quota_of(const broker::AccountKey& key) const {
 
 /// Clients of one CSP must not take the place of other CSPs' accounts, of which each has a successor when
 /// its period ends.
-std::size_t Broker::clients_max() const {
+std::size_t Broker::clients_allowed() const {
   std::size_t quotas = 0;
   for (const auto& [id, csp] : config_->csps) quotas += csp.quotas.size();
   // More quotas than at the start may be too many for the table.
@@ -56,11 +56,10 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
     if (known->stage.load() == Stage::over) settler_->correct_limit(*known, limit);
     return known;
   }
-  Account* account = client.empty() || book_->clients() < clients_max()
-                         ? book_->add(key, quota.period, period)
-                         : nullptr;
+  const bool has_room = client.empty() || book_->clients() < clients_max_;
+  Account* account = has_room ? book_->add(key, quota.period, period) : nullptr;
   if (account == nullptr) {
-    client_log_.warning(
+    relay_side_->client_log().warning(
         "the meter table is full ([broker.limits] accounts_max): no account for {}/{}{}", csp,
         broker::to_string(media), client.empty() ? "" : " of one client");
     return nullptr;
@@ -90,6 +89,7 @@ void Broker::apply_quota(Account& account, const broker::Quota& quota) {
 
 void Broker::apply(std::shared_ptr<const broker::Config> config) {
   config_ = std::move(config);
+  clients_max_ = clients_allowed();
   bool cut = false;
   // Accounts that are there: a new limit, a new rate, or the end.
   std::vector<Account*> known;

@@ -21,7 +21,6 @@ std::int64_t machine_steady_us() {
 Broker::Broker(Host host, const Clock& clock)
     : host_(host),
       clock_(clock),
-      client_log_(host_, clock_),
       revocations_read_(host_, "the relay cannot read what is revoked (" +
                                    ledger_keys::revoked_until() + ", " +
                                    ledger_keys::revoked_since() + ")"),

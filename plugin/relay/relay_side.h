@@ -42,6 +42,8 @@ class RelaySide {
 
   /// [any] An Allocate was refused with this STUN error code.
   void count_refusal(std::uint16_t error_code) { refusals_.add(error_code); }
+  /// [any] For all that the broker writes about what clients send.
+  [[nodiscard]] ClientLog& client_log() { return client_log_; }
   /// [any]
   [[nodiscard]] const RefusalCounts& refusals() const { return refusals_; }
 

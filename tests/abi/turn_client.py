@@ -3,6 +3,7 @@
 It waits for what it expects with a deadline and never sleeps.
 """
 
+import base64
 import hashlib
 import hmac
 import os
@@ -89,6 +90,12 @@ class Message:
             message.add(attribute, octets[at + 4:at + 4 + size])
             at += 4 + size + -size % 4
         return message
+
+
+def minted(secret, who, seconds=3600):
+    """Username and password that a CSP's back end mints for "<csp>/<media>/<client>"."""
+    username = f"{int(time.time()) + seconds}:{who}"
+    return username, base64.b64encode(hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()).decode()
 
 
 class Client:

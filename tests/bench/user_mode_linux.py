@@ -6,6 +6,7 @@ times longer in it, so that it is no place to measure time.
 import contextlib
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -62,10 +63,6 @@ def mappings(count):
         limit.write_text(before)
 
 
-def quoted(text):
-    return "'" + str(text).replace("'", "'\\''") + "'"
-
-
 def run(command, memory_octets, environment):
     """What it writes to stdout. Its files must not be below /tmp, which is empty there."""
     (relay.BUILD / "bench").mkdir(exist_ok=True)
@@ -74,8 +71,8 @@ def run(command, memory_octets, environment):
         init, script = directory / "init", directory / "command"
         init.write_text(INIT.replace("$DIRECTORY", holder))
         init.chmod(0o755)
-        script.write_text("exec env " + " ".join(
-            [quoted(f"{name}={value}") for name, value in environment.items()] + [quoted(word) for word in command]) + "\n")
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        script.write_text("exec " + shlex.join(["env", *assignments, *map(str, command)]) + "\n")
         note("under a kernel of its own, with other limits")
         with open(directory / "console", "wb") as console, mappings(memory_octets // PAGE_OCTETS):
             subprocess.run(

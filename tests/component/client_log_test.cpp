@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "fake_relay.h"
+#include "text_count.h"
+
+using testing::count;
 
 namespace {
 
@@ -14,12 +17,6 @@ class SetClock : public plugin::Clock {
   [[nodiscard]] std::int64_t steady_ms() const override { return at_ms; }
   std::int64_t at_ms = 5'000;
 };
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
 
 }  // namespace
 
@@ -57,6 +54,7 @@ TEST_CASE("threads that write at once share the records of a second") {
 
   constexpr int threads = 4, each = 500;
   std::vector<std::thread> all;
+  all.reserve(threads);
   for (int i = 0; i < threads; ++i)
     all.emplace_back([&] {
       for (int j = 0; j < each; ++j) log.warning("refused");

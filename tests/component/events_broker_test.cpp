@@ -5,8 +5,10 @@
 
 #include "api_client.h"
 #include "fake_relay.h"
+#include "text_count.h"
 #include "webhook_receiver.h"
 
+using testing::count;
 using testing::eventually;
 using testing::FakeAllocation;
 using testing::FakeRelay;
@@ -62,12 +64,6 @@ class Watching {
   plugin::UniqueFd fd_;
   std::string text_;
 };
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
 
 void exhaust(RunningBroker& running, FakeRelay& relay, FakeAllocation& allocation) {
   REQUIRE(eventually([&] {

@@ -9,21 +9,16 @@
 #include "broker_fixture.h"
 #include "redis_fixture.h"
 #include "support/temp_dir.h"
+#include "text_count.h"
 
 using Catch::Matchers::Contains;
+using testing::count;
 using testing::eventually;
 using testing::RunningBroker;
 
 namespace {
 
 const std::string relays_key = "turnbroker:{fleet}:relays";
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
-    ++found;
-  return found;
-}
 
 turntest::RedisServer with_user(const std::string& channels) {
   return turntest::RedisServer(

@@ -1,8 +1,5 @@
 """Runs turnserver with the broker for a test, as a user of its own, and looks at its process."""
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import pathlib
@@ -10,12 +7,11 @@ import pwd
 import re
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "abi"))
 
 import turn_server  # noqa: E402  pylint: disable=wrong-import-position
-from turn_client import Client  # noqa: E402  pylint: disable=wrong-import-position
+from turn_client import Client, minted  # noqa: E402  pylint: disable=wrong-import-position
 from turn_server import wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 PLUGIN = os.environ["LIBTURNBROKER"]
@@ -30,8 +26,7 @@ CSP = f'[csp.acme]\nsecret = "{SECRET}"\n[csp.acme.quota.data]\nvolume = "1 GB"\
 
 def credentials(client="alice", secret=SECRET):
     """Username and password that the CSP acme mints."""
-    username = f"{int(time.time()) + 3600}:acme/data/{client}"
-    return username, base64.b64encode(hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()).decode()
+    return minted(secret, f"acme/data/{client}")
 
 
 class Broker(turn_server.Server):

@@ -1,14 +1,11 @@
 """Rows 35, 36 and 66: what an unsigned request says of its user, realm and origin, and one with two users."""
 
-import base64
 import hashlib
-import hmac
 import json
 import os
 import sqlite3
 import subprocess
 import tempfile
-import time
 import unittest
 
 import row
@@ -16,7 +13,7 @@ import token_client
 import turn_server
 from row import UDP, Row, Server, xor_peer
 from turn_client import (
-    ALLOCATE, CREATE_PERMISSION, INTEGRITY, NONCE, REALM, REFRESH, USERNAME, XOR_PEER, Client, Message, Peer)
+    ALLOCATE, CREATE_PERMISSION, INTEGRITY, NONCE, REALM, REFRESH, USERNAME, XOR_PEER, Client, Message, Peer, minted)
 
 ORIGIN = 0x802F
 PLUGIN = os.environ["LIBTURNBROKER"]
@@ -164,11 +161,9 @@ class SecondUsername(Row, unittest.TestCase):
             for transport in ("udp", "tcp"):
                 with Server(row.OURS, options, loopback=True) as server, Peer() as peer, \
                         Client(server.port, transport) as client:
-                    expiry = int(time.time()) + 600
-                    client.username = f"{expiry}:mine/data/alice"
-                    digest = hmac.new(mine.encode(), client.username.encode(), hashlib.sha1).digest()
-                    client.password = base64.b64encode(digest).decode()
-                    self.assertEqual(self.allocate(client, f"{expiry}:theirs/data/eve".encode()).kind, 2)
+                    client.username, client.password = minted(mine, "mine/data/alice")
+                    other, _ = minted(mine, "theirs/data/eve")
+                    self.assertEqual(self.allocate(client, other.encode()).kind, 2)
                     self.assertEqual(client.bind_channel(0x4000, peer.address).kind, 2)
                     client.send_channel(0x4000, b"to the peer")
                     self.assertEqual(peer.receive()[0], b"to the peer")

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "token_fixture.h"
+
 using broker::ClientToken;
 using broker::issue_client_id;
 using broker::issue_token;
@@ -11,15 +13,13 @@ using broker::Secret;
 using broker::token_of;
 using broker::verify_client_id;
 using broker::without_proof;
+using broker::testing::now_s;
+using broker::testing::secret;
+using broker::testing::secrets;
+using broker::testing::token;
 using Catch::Matchers::Contains;
 
 namespace {
-
-const Secret secret("north-star");
-const std::vector<Secret> secrets{secret};
-
-const ClientToken token{"acme", MediaType::video, "alice", "relay-1", 1'700'000'000, 1'700'003'600};
-constexpr broker::UnixSeconds now_s = 1'700'000'500;
 
 const std::string text = issue_token(token, secret).value();
 const std::string client_id = issue_client_id(token, secret).value();

@@ -6,21 +6,20 @@
 
 #include "broker/base64.h"
 #include "broker/mac.h"
+#include "token_fixture.h"
 
 using broker::ClientToken;
 using broker::issue_token;
 using broker::MediaType;
 using broker::Secret;
 using broker::verify_token;
+using broker::testing::now_s;
+using broker::testing::secret;
+using broker::testing::secrets;
+using broker::testing::token;
 using Catch::Matchers::Contains;
 
 namespace {
-
-const Secret secret("north-star");
-const std::vector<Secret> secrets{secret};
-
-const ClientToken token{"acme", MediaType::video, "alice", "relay-1", 1'700'000'000, 1'700'003'600};
-constexpr broker::UnixSeconds now_s = 1'700'000'500;
 
 std::string issued(const ClientToken& fields) { return issue_token(fields, secret).value(); }
 

@@ -31,6 +31,7 @@ std::map<std::string, std::string> config;
 std::mutex lock;  // guards events, meters
 FILE* events;
 std::vector<std::unique_ptr<turn_meter>> meters;
+turn_meter* first_meter;
 turn_meter* last_meter;
 std::thread commands;
 int command_socket = -1;
@@ -76,6 +77,7 @@ turn_meter* new_meter(long long credit) {
                                                            : 2;
   meters.push_back(std::move(meter));
   last_meter = meters.back().get();
+  if (first_meter == nullptr) first_meter = last_meter;
   return last_meter;
 }
 
@@ -101,6 +103,16 @@ void fill(turn_allocation_answer& answer) {
   if (config.count("credit")) answer.meter = new_meter(number("credit", 0));
   answer.plugin_data = static_cast<uint64_t>(number("plugin_data", 4711));
   answer.lifetime_max_s = static_cast<uint32_t>(number("lifetime_max", 0));
+}
+
+void tell_meter(const char* event, const turn_meter& meter) {
+  record(
+      R"({"event":"%s","credit":%lld,"used":[%llu,%llu],"packets":[%llu,%llu]})", event,
+      static_cast<long long>(__atomic_load_n(&meter.credit_octets, __ATOMIC_RELAXED)),
+      static_cast<unsigned long long>(__atomic_load_n(&meter.used_octets[0], __ATOMIC_RELAXED)),
+      static_cast<unsigned long long>(__atomic_load_n(&meter.used_octets[1], __ATOMIC_RELAXED)),
+      static_cast<unsigned long long>(__atomic_load_n(&meter.used_packets[0], __ATOMIC_RELAXED)),
+      static_cast<unsigned long long>(__atomic_load_n(&meter.used_packets[1], __ATOMIC_RELAXED)));
 }
 
 void on_command(const std::string& line) {
@@ -139,27 +151,9 @@ void on_command(const std::string& line) {
     __atomic_fetch_add(&last_meter->credit_octets, octets, __ATOMIC_RELAXED);
     record(R"({"event":"credited"})");
   } else if (word == "meter") {
-    record(R"({"event":"meter","credit":%lld,"used":[%llu,%llu],"packets":[%llu,%llu]})",
-           static_cast<long long>(__atomic_load_n(&last_meter->credit_octets, __ATOMIC_RELAXED)),
-           static_cast<unsigned long long>(
-               __atomic_load_n(&last_meter->used_octets[0], __ATOMIC_RELAXED)),
-           static_cast<unsigned long long>(
-               __atomic_load_n(&last_meter->used_octets[1], __ATOMIC_RELAXED)),
-           static_cast<unsigned long long>(
-               __atomic_load_n(&last_meter->used_packets[0], __ATOMIC_RELAXED)),
-           static_cast<unsigned long long>(
-               __atomic_load_n(&last_meter->used_packets[1], __ATOMIC_RELAXED)));
+    tell_meter("meter", *last_meter);
   } else if (word == "first_meter") {
-    std::lock_guard guard(lock);
-    const auto& meter = *meters.front();
-    std::fprintf(
-        events,
-        R"({"event":"first_meter","credit":%lld,"used":[%llu,%llu]})"
-        "\n",
-        static_cast<long long>(__atomic_load_n(&meter.credit_octets, __ATOMIC_RELAXED)),
-        static_cast<unsigned long long>(__atomic_load_n(&meter.used_octets[0], __ATOMIC_RELAXED)),
-        static_cast<unsigned long long>(__atomic_load_n(&meter.used_octets[1], __ATOMIC_RELAXED)));
-    std::fflush(events);
+    tell_meter("first_meter", *first_meter);
   } else if (word == "log") {
     std::string rest;
     std::getline(words, rest);
