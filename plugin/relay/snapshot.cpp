@@ -1,8 +1,21 @@
 #include "relay/snapshot.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "broker/mac.h"
 
 namespace plugin {
+
+std::uint64_t hash_of_who(std::string_view who) {
+  // Keyed by what it is for, and the same in each run, as slots outlive one. A name with another's 64 bits
+  // would take as many attempts as there are.
+  const auto mac = broker::hmac_sha256("turnbroker: a credential's holder", who);
+  std::uint64_t hash = 0;
+  // Without OpenSSL's digest nobody is authenticated, whose name could matter.
+  if (mac) std::memcpy(&hash, mac->data(), sizeof hash);
+  return hash == 0 ? 1 : hash;
+}
 
 bool Revocations::cover(std::string_view csp, std::uint64_t who_hash,
                         broker::UnixSeconds issued_s) const {

@@ -3,6 +3,7 @@
 What a source is limited to is not so on loopback: root runs this in a network namespace of its own.
 """
 
+import base64
 import contextlib
 import os
 import re
@@ -17,8 +18,8 @@ import row
 from row import Row, Server
 from test_challenges import IN_NAMESPACE, LISTENER, ONE, OTHER
 from turn_client import (
-    ALLOCATE, BINDING, CONNECTION_BIND, CONNECTION_ID, NONCE, XOR_RELAYED, Client, Message, NoAnswer, Peer,
-    from_xor_address)
+    ALLOCATE, BINDING, CONNECTION_BIND, CONNECTION_ID, MOBILITY, NONCE, REFRESH, XOR_RELAYED, Client, Message, NoAnswer,
+    Peer, from_xor_address)
 from turn_server import SANITIZED, run_to_end, wait_for
 
 ACCOUNTS = ["-a", "-r", "example.org", "-u", "alice:secret"]
@@ -219,6 +220,22 @@ class StreamsWithoutAllocation(Row, unittest.TestCase):
                 data = stack.enter_context(client_from(ONE, server.port, "tcp"))
                 bound = data.request(11, (0x2A, response.get(0x2A)))
                 self.assertEqual(bound.kind, 2)
+
+    def test_moving_to_another_relay_thread_does_not_evade_it(self):
+        with Server(row.OURS, [*ACCOUNTS, *NAMESPACE, "--mobility", "--stream-limit=5"], threads=2) as server, \
+                contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(client_from(ONE, server.port, "tcp")) for _ in range(5)]
+            for client in streams:
+                # Of an allocation that is not there; the relay thread is in it, and this one is on one of them.
+                for thread in (0, 1):
+                    ticket = base64.b64encode(struct.pack("<Q", thread << 56 | 1))
+                    request = Message(REFRESH).add(MOBILITY, ticket)
+                    client.send(request.encode())
+                    self.assertEqual(client.answer_to(request.transaction).kind, 3)
+            self.assertEqual(sum(open_now(client.socket) for client in streams), 5)
+            self.assertTrue(self.is_refused(server.port))
+            streams[0].close()
+            wait_for(lambda: self.gets_in(server.port), "room")
 
     @staticmethod
     def xor(address):

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """A sanitized relay under mixed load for a long time; called by scripts/soak.
 
-  TURNSERVER=… LIBTURNBROKER=… TURNBROKERCTL=… soak.py [--minutes N] [--seed N]
+  TURNSERVER=… LIBTURNBROKER=… TURNBROKERCTL=… [LIVE_OCTETS=…] soak.py [--minutes N] [--seed N]
 
 Clients over UDP, TCP, TLS and DTLS come, talk and go; a quota is used up, cuts them off and is raised, again and
 again; the configuration and the certificate are loaded anew, the HTTP API is asked, and the Redis that keeps the
 ledger is stopped and started. In the end every octet that arrived at a far end is in the ledger and no other, the
-server ends by itself without a leak or a word of a sanitizer, and its memory has not grown since it was warm.
-Prints one JSON object; ends with 1 when one of these does not hold.
+server ends by itself without a leak or a word of a sanitizer, and its memory has not grown since it was warm: the
+heap that is in use where LIVE_OCTETS names the library that a server with AddressSanitizer tells it by, else what
+is resident. Prints one JSON object; ends with 1 when one of these does not hold.
 """
 
 import argparse
@@ -53,6 +54,16 @@ def by_minute(samples):
     return [round(sum(each) / len(each)) for _, each in sorted(minutes.items())]
 
 
+def summary_of(samples, seconds):
+    """Of (seconds, KiB), from when the relay was warm."""
+    warm_from = min(WARM_S, seconds / 2)
+    warm = [each for each in samples if each[0] >= warm_from] or samples[-1:]
+    slope = slope_per_min(warm)
+    return {"warm_from_s": round(warm_from), "samples": len(warm), "mean_kib": round(sum(kib for _, kib in warm) / len(warm)),
+            "slope_kib_per_min": round(slope, 1), "fitted_growth_kib": round(slope * (warm[-1][0] - warm[0][0]) / 60),
+            "first_kib": round(samples[0][1]), "last_kib": round(samples[-1][1]), "kib_by_minute": by_minute(samples)}
+
+
 class Soak:
     """One relay, its Redis and who uses it."""
 
@@ -62,7 +73,8 @@ class Soak:
         self.redis = self.relay = None
         self.away_until = -1e9
         self.limit, self.reloads, self.certificates, self.restarts = 0, 0, 0, 0
-        self.samples, self.findings = [], []
+        self.samples, self.live_samples, self.findings = [], [], []
+        self.live_file = None
 
     def store_was_away(self, seconds):
         return time.monotonic() - self.away_until < seconds
@@ -103,7 +115,11 @@ class Soak:
                                           f"{self.relay.new_reports() or self.relay.output()[-4000:]}")
         if report := self.relay.new_reports():
             raise relay_under_test.Failed(report)
-        self.samples.append((time.monotonic() - began, self.relay.resident_kib()))
+        now = time.monotonic() - began
+        self.samples.append((now, self.relay.resident_kib()))
+        if self.live_file:
+            with open(self.live_file, encoding="ascii") as file:
+                self.live_samples.append((now, int(file.read()) / 1024))
 
     def check_ledger(self, visitors):
         """What the relay has counted, and what the ledger was told, against the far ends."""
@@ -127,18 +143,15 @@ class Soak:
             self.findings.append("the ledger does not add up")
 
     def check_memory(self, seconds):
-        warm_from = min(WARM_S, seconds / 2)
-        warm = [each for each in self.samples if each[0] >= warm_from] or self.samples[-1:]
-        slope = slope_per_min(warm)
-        grown = slope * (warm[-1][0] - warm[0][0]) / 60
-        mean = sum(kib for _, kib in warm) / len(warm)
+        memory = {"resident": summary_of(self.samples, seconds)}
+        if self.live_samples:
+            memory["heap_in_use"] = summary_of(self.live_samples, seconds)
+        what, judged = list(memory.items())[-1]
         # What is not yet warm grows, and a few samples say nothing.
-        judged = seconds > WARM_S and len(warm) >= SAMPLES_MIN
-        if judged and grown > GROWTH_MAX * mean:
-            self.findings.append(f"the memory grew by {grown:.0f} KiB of {mean:.0f} since it was warm")
-        return {"warm_from_s": round(warm_from), "samples": len(warm), "mean_kib": round(mean),
-                "slope_kib_per_min": round(slope, 1), "fitted_growth_kib": round(grown), "judged": judged,
-                "first_kib": self.samples[0][1], "last_kib": self.samples[-1][1], "kib_by_minute": by_minute(self.samples)}
+        memory["judged"] = what if seconds > WARM_S and judged["samples"] >= SAMPLES_MIN else None
+        if memory["judged"] and judged["fitted_growth_kib"] > GROWTH_MAX * judged["mean_kib"]:
+            self.findings.append(f"{what}: {judged} is a growth since it was warm")
+        return memory
 
     def takes_calls(self):
         """An empty ledger grants nothing for a validity time."""
@@ -189,6 +202,10 @@ class Soak:
                   'validity_time = "5s"\n'
                   f'on_store_loss = "continue:{EXTRA_OCTETS} B"\n',
             more=f'[broker.http]\nlisten = "127.0.0.1:{self.http_port}"\nadmin_token = "{self.admin_token}"\n')
+        if library := os.environ.get("LIVE_OCTETS"):
+            self.live_file = os.path.join(relay.directory.name, "live_octets")
+            relay.environment = {**os.environ, "LD_PRELOAD": library, "LIVE_OCTETS_FILE": self.live_file,
+                                 "ASAN_OPTIONS": os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}
         summary = {}
         with Redis(os.path.join(relay.directory.name, "redis")) as self.redis:
             relay.store = relay.store.replace("127.0.0.1:0", f"127.0.0.1:{self.redis.port}")
