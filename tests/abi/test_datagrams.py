@@ -57,7 +57,7 @@ class Waiting(unittest.TestCase):
                 request = Message(BINDING)
                 with server.stopped():
                     for _ in range(WAITING):
-                        # Its answer comes back as an error of the server's socket.
+                        # Its answer has nowhere to go.
                         with udp(server) as gone:
                             gone.send(Message(BINDING).encode())
                     client.send(request.encode())
