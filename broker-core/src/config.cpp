@@ -131,19 +131,22 @@ class Loader {
     }
   }
 
-  /// A key names its CSP (the TURN REST API has no other name for it), and makes nobody an admin.
+  /// A key names its CSP (the TURN REST API has no other name for it), and makes nobody an admin, nor does
+  /// a metrics token.
   void check_api_keys() {
     std::map<std::string_view, const Csp*> owners;
     for (const Secret& token : config_.http.admin_tokens) owners.emplace(token.reveal(), nullptr);
+    for (const Secret& token : config_.http.metrics_tokens) owners.emplace(token.reveal(), nullptr);
     for (const auto& [id, csp] : config_.csps)
       for (const Secret& key : csp.api_keys)
         if (const auto [owner, added] = owners.emplace(key.reveal(), &csp);
             !added && owner->second != &csp)
-          load_.report(places_.find(id)->second,
-                       owner->second == nullptr
-                           ? "an API key that is an admin token, too; allowed: keys of its own"
-                           : "an API key that CSP " + quoted(owner->second->id) +
-                                 " has too; allowed: keys of its own");
+          load_.report(
+              places_.find(id)->second,
+              owner->second == nullptr
+                  ? "an API key that is an admin or metrics token, too; allowed: keys of its own"
+                  : "an API key that CSP " + quoted(owner->second->id) +
+                        " has too; allowed: keys of its own");
   }
 
   void check_default_csp(const ConfigTable& broker) {

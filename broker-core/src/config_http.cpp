@@ -1,5 +1,6 @@
 #include "config_http.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/base64.h"
@@ -69,11 +70,26 @@ std::string read_pem_path(const ConfigTable& table, std::string_view key, HttpCo
 
 HttpConfig read_http(const ConfigTable& broker_table) {
   HttpConfig http;
-  const auto table = broker_table.table(
-      "http", {"listen", "listen_tls", "certificate", "private_key", "admin_token", "admin_tokens",
-               "admin_token_file", "admin_tokens_files", "trusted_proxies", "connections_max",
-               "connections_per_address", "requests_per_address", "requests_per_csp",
-               "watchers_max", "watchers_per_address", "example"});
+  const auto table = broker_table.table("http", {"listen",
+                                                 "listen_tls",
+                                                 "certificate",
+                                                 "private_key",
+                                                 "admin_token",
+                                                 "admin_tokens",
+                                                 "admin_token_file",
+                                                 "admin_tokens_files",
+                                                 "metrics_token",
+                                                 "metrics_tokens",
+                                                 "metrics_token_file",
+                                                 "metrics_tokens_files",
+                                                 "trusted_proxies",
+                                                 "connections_max",
+                                                 "connections_per_address",
+                                                 "requests_per_address",
+                                                 "requests_per_csp",
+                                                 "watchers_max",
+                                                 "watchers_per_address",
+                                                 "example"});
   if (!table) return http;
   http.listen = read_listen(*table, "listen");
   http.listen_tls = read_listen(*table, "listen_tls");
@@ -83,6 +99,11 @@ HttpConfig read_http(const ConfigTable& broker_table) {
     if (!http.listen_tls.empty() && table->find(key) == nullptr)
       table->report_missing(key, "a readable PEM file, since listen_tls is given");
   http.admin_tokens = read_secrets(*table, "admin_token");
+  http.metrics_tokens = read_secrets(*table, "metrics_token");
+  for (const Secret& token : http.metrics_tokens)
+    if (std::find(http.admin_tokens.begin(), http.admin_tokens.end(), token) !=
+        http.admin_tokens.end())
+      table->report("metrics_token", "an admin token, too; allowed: tokens of its own");
   http.trusted_proxies = checked(
       *table,
       table->texts("trusted_proxies",

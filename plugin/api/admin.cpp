@@ -41,11 +41,12 @@ void answer_on_broker(const AdminRoute& route, Control& control, const Request& 
 }
 
 /// Why the caller may not ask; nothing when it may.
-std::optional<Response> refusal(ApiContext& context, const Request& request) {
+std::optional<Response> refusal(ApiContext& context, const AdminRoute& route,
+                                const Request& request) {
   Visit visit(context, request);
   try {
     if (!visit.has_bearer()) visit.draw_address();
-    visit.admit_admin();
+    route.handler.is_metrics ? visit.admit_metrics() : visit.admit_admin();
     return std::nullopt;
   } catch (Refusal& refused) {
     if (!visit.has_bearer()) return std::move(refused.response);
@@ -72,7 +73,7 @@ void answer_admin(ApiContext& context, const std::shared_ptr<ThreadLoop>& loop,
     add_common_headers(response);
     to(std::move(response));
   };
-  if (auto refused = refusal(context, request)) return finish(answer, std::move(*refused));
+  if (auto refused = refusal(context, route, request)) return finish(answer, std::move(*refused));
   const auto back = [loop, answer, finish](Response response) {
     auto kept = std::make_shared<Response>(std::move(response));
     // When the loop has ended, so has the connection.

@@ -142,6 +142,17 @@ void Visit::admit_admin() {
   if (!key_fits_) refuse_unauthorized("an admin token is needed as Bearer");
 }
 
+void Visit::admit_metrics() {
+  const broker::HttpConfig& http = config().http;
+  if (caller_.bearer)
+    compare_key([&] {
+      // Both, whatever comes of the first: how long it takes tells nothing.
+      const bool is_admin = fits_any(http.admin_tokens, *caller_.bearer);
+      return fits_any(http.metrics_tokens, *caller_.bearer) || is_admin;
+    });
+  if (!key_fits_) refuse_unauthorized("a metrics or admin token is needed as Bearer");
+}
+
 void Visit::check_quota(const broker::Csp& csp, broker::MediaType media,
                         const std::string& client) const {
   const std::string media_name(broker::to_string(media));

@@ -67,6 +67,8 @@ class Visit {
   [[nodiscard]] broker::ClientToken admit_client(const std::string& client_id);
   /// By an admin token as Bearer.
   void admit_admin();
+  /// By an admin token or a metrics token as Bearer.
+  void admit_metrics();
 
   /// quota-exceeded when the account or the client's own part is used up; also when there is no
   /// quota, and when there was no room for its account.

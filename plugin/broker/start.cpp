@@ -38,6 +38,7 @@ broker::Config settings_of_start(const broker::Config& config) {
   broker::Config settings = config;
   settings.secrets.clear();
   settings.http.admin_tokens.clear();
+  settings.http.metrics_tokens.clear();
   settings.csps.clear();
   return settings;
 }

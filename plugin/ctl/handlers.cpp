@@ -143,7 +143,7 @@ const std::vector<AdminHandler>& admin_handlers() {
       {"GET", "/v1/admin/domains", get_domains},
       {"GET", "/v1/admin/fleet/usage", nullptr, get_fleet_usage},
       {"GET", "/v1/admin/ledger/check", nullptr, get_ledger_check},
-      {"GET", "/metrics", get_metrics},
+      {"GET", "/metrics", get_metrics, nullptr, true},
   };
   return list;
 }

@@ -36,6 +36,7 @@ struct AdminHandler {
   std::string_view path;
   http::Response (*at_once)(Control&, const http::Request&) = nullptr;
   void (*later)(Control&, const http::Request&, const http::Answer&) = nullptr;
+  bool is_metrics = false;  ///< a metrics token is enough over HTTP
 };
 
 [[nodiscard]] const std::vector<AdminHandler>& admin_handlers();

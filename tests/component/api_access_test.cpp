@@ -328,6 +328,18 @@ TEST_CASE("admin routes want an admin token, and the broker thread answers them"
   problem(busy, "overloaded", 503);
   CHECK(header(busy, "Retry-After") == "1");
 
+  api.desk.full = false;
+  // Who scrapes figures may do nothing else.
+  CHECK(api.get("/metrics", "", bearer(metrics_token)).status == 200);
+  CHECK(api.get("/metrics", "", bearer(admin_token)).status == 200);
+  problem(api.get("/metrics", "", bearer(acme_key)), "unauthorized", 401);
+  problem(api.get("/metrics", "", {}), "unauthorized", 401);
+  problem(api.get("/v1/admin/status", "", bearer(metrics_token)), "unauthorized", 401);
+  problem(api.post("/v1/admin/drain", R"({"stay":true})", bearer(metrics_token)), "unauthorized",
+          401);
+  problem(api.get("/getAllCspInfo", "", bearer(metrics_token)), "unauthorized", 401);
+  problem(addr(api, bearer(metrics_token)), "unauthorized", 401);
+
   api.config.http.admin_tokens.clear();
   api.publish();
   problem(api.get("/v1/admin/status", "", bearer(admin_token)), "unauthorized", 401);

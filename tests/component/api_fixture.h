@@ -31,6 +31,7 @@ inline constexpr std::int64_t start_s = 1'790'000'000;
 inline const std::string acme_key = "acme-api-key-0123456789";
 inline const std::string globex_key = "globex-api-key-0123456789";
 inline const std::string admin_token = "admin-token-0123456789";
+inline const std::string metrics_token = "metrics-token-0123456789";
 inline const std::string acme_origin = "https://app.acme.example";
 inline const std::string globex_origin = "https://globex.example:8443";
 
@@ -62,6 +63,7 @@ inline broker::Config sample_config() {
   config.relay.urls = {"turns:192.0.2.1:5349", "turn:192.0.2.1:3478?transport=tcp",
                        "turn:192.0.2.1:3478?transport=udp"};
   config.http.admin_tokens = {broker::Secret("another-admin-token-0"), broker::Secret(admin_token)};
+  config.http.metrics_tokens = {broker::Secret(metrics_token)};
   config.http.requests_per_address = 1'000;
   config.http.requests_per_csp = 1'000;
   const auto add = [&](const std::string& id, std::initializer_list<broker::MediaType> media) {

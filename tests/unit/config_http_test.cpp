@@ -41,6 +41,7 @@ private_key = "/run/key.pem"
 admin_token = "admin-token-number-1"
 admin_tokens = ["admin-token-number-2"]
 admin_token_file = "tokens"
+metrics_tokens = ["metrics-token-number-1", "metrics-token-number-2"]
 trusted_proxies = ["192.0.2.1", "2001:DB8::0:1"]
 connections_max = 10
 connections_per_address = 2
@@ -73,6 +74,8 @@ TEST_CASE("every key of the HTTP API arrives") {
   CHECK(http.certificate == "etc/tls/cert.pem");
   CHECK(http.private_key == "/run/key.pem");
   CHECK_FALSE(http.tls_digest.empty());
+  CHECK(revealed(http.metrics_tokens) ==
+        std::vector<std::string>{"metrics-token-number-1", "metrics-token-number-2"});
   CHECK(revealed(http.admin_tokens) == std::vector<std::string>{"admin-token-number-1",
                                                                 "admin-token-number-2",
                                                                 "admin-token-number-3"});
@@ -157,9 +160,10 @@ TEST_CASE("an API key that is an admin token is refused") {
       "[broker.http]\nadmin_tokens = ['0123456789abcdef', 'fedcba9876543210']\n"
       "[csp.a]\nsecret = 'a-secret-of-its-own'\napi_key = 'fedcba9876543210'\n"
       "quota.data = {volume = '1 B', period = 'day'}\n";
-  CHECK(
-      error_of(text) ==
-      "turnbroker.toml:3: csp.a: an API key that is an admin token, too; allowed: keys of its own");
+  CHECK(error_of(text) ==
+        "turnbroker.toml:3: csp.a: an API key that is an admin or metrics token, too; allowed: "
+        "keys of "
+        "its own");
 }
 
 TEST_CASE("of the HTTP API only its addresses need a restart") {
@@ -169,6 +173,7 @@ TEST_CASE("of the HTTP API only its addresses need a restart") {
   wanted.http.listen_tls.clear();
   wanted.http.connections_max = 5;
   wanted.http.admin_tokens.clear();
+  wanted.http.metrics_tokens.clear();
   wanted.thresholds.clear();
   CHECK(broker::restart_needed(running, wanted) ==
         std::vector<std::string>{"broker.http.listen", "broker.http.listen_tls"});

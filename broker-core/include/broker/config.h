@@ -55,6 +55,7 @@
 //                     certificate in use stays
 //   admin_token       of the admin routes, 16 .. 1024 octets; none of them answers without one. Also
 //                     admin_tokens, admin_token_file and admin_tokens_files, as with secrets
+//   metrics_token     of /metrics alone, which admin tokens are good for, too; in the same four forms
 //   trusted_proxies   array of at most 64 addresses; from them alone X-Forwarded-For and X-Forwarded-Proto
 //                     are believed
 //   connections_max, connections_per_address      at once, 1 .. 65'536
@@ -235,7 +236,8 @@ struct HttpConfig {
   std::string tls_digest;  ///< of what the two files hold: another one after either has changed
   std::string
       tls_problem;  ///< why one of the two cannot be read, as of load_config; empty: both can
-  std::vector<Secret> admin_tokens;  ///< any of them; without one the admin routes refuse all
+  std::vector<Secret> admin_tokens;    ///< any of them; without one the admin routes refuse all
+  std::vector<Secret> metrics_tokens;  ///< beside them for /metrics, and for nothing else
   std::vector<std::string> trusted_proxies;  ///< as inet_ntop(3) writes them
   std::uint32_t connections_max = 1024;      ///< at once
   std::uint32_t connections_per_address = 64;
