@@ -1,11 +1,15 @@
 """Datagrams of clients that wait are read several at a time: each is dealt with as if it had come alone."""
 
+import contextlib
+import os
+import re
 import socket
 import unittest
 
-from turn_client import BINDING, Client, Message, NoAnswer, Peer
-from turn_server import Server
+from turn_client import BINDING, CONNECT, CONNECTION_ID, XOR_PEER, Client, Message, NoAnswer, Peer, xor_address
+from turn_server import Server, wait_for
 from test_metering import meter
+from test_streams import StreamPeer, receive_exactly
 
 # More than twice what is read with one call.
 WAITING = 40
@@ -81,6 +85,47 @@ class Waiting(unittest.TestCase):
             state = meter(server)
             self.assertEqual((state["used"], state["packets"], state["credit"]),
                              ([relayed * size, 0], [relayed, 0], credit - relayed * size))
+
+    def test_what_a_session_sent_is_not_read_from_memory_that_was_given_back(self):
+        server = Server(options=["-z", "--tcp-relay"])
+        server.always = [option for option in server.always if option != "--no-tcp-relay"]
+        # What was freed is overwritten.
+        server.environment = {**os.environ, "MALLOC_PERTURB_": "165"}
+        with server, Client(server.port) as client, Peer() as peer:
+            self.assertEqual(client.allocate().kind, 2)
+            client.bind_channel(0x4000, peer.address)
+            with self.full_pool(server):
+                with server.stopped():
+                    for _ in range(WAITING):
+                        client.send_channel(0x4000, b"x" * 100)
+                for _ in range(WAITING):
+                    sender = peer.receive()[1]
+                    peer.socket.sendto(b"y" * 50, sender)
+                    self.assertEqual(client.receive_data(), b"y" * 50)
+            client.refresh(0)
+            usage = r"peer usage: realm=<[^>]*>, username=<>, rp=40, rb=2000, sp=40, sb=(\d+)"
+            self.assertEqual(wait_for(lambda: re.search(usage, server.output()), "the session's figures")[1], "4000")
+
+    @contextlib.contextmanager
+    def full_pool(self, server):
+        """Gives an engine more buffers at once than it keeps: peers' octets that wait for their data connections."""
+        octets = 1_000_000
+        with Client(server.port, "tcp") as control, contextlib.ExitStack() as stack:
+            self.assertEqual(control.allocate(tcp_relay=True).kind, 2)
+            waiting = []
+            for _ in range(8):
+                listener = stack.enter_context(StreamPeer())
+                answer = control.request(CONNECT, (XOR_PEER, xor_address(*listener.address)))
+                stream = stack.enter_context(listener.accept())
+                stream.setblocking(False)
+                waiting.append((answer.get(CONNECTION_ID), stream, stream.send(b"z" * octets)))
+            # Each time that it looks it reads a piece of each.
+            for _ in range(20):
+                self.assertEqual(control.request(BINDING).kind, 2)
+            for connection, _, sent in waiting:
+                data = stack.enter_context(control.bind_connection(connection))
+                self.assertEqual(len(receive_exactly(data, min(sent, 65536))), min(sent, 65536))
+            yield
 
 
 if __name__ == "__main__":

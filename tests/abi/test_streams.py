@@ -4,11 +4,13 @@ import select
 import socket
 import ssl
 import struct
+import threading
 import time
 import unittest
 
 import turn_server
-from turn_client import BINDING, CONNECTION_ID, DATA_ATTR, Client, Message, NoAnswer, Peer, receive_exactly
+from turn_client import (
+    BINDING, CONNECT, CONNECTION_ID, DATA_ATTR, XOR_PEER, Client, Message, NoAnswer, Peer, receive_exactly, xor_address)
 from turn_server import SANITIZED, wait_for
 from test_metering import meter
 
@@ -417,6 +419,30 @@ class StreamClients(unittest.TestCase):
                 self.assertEqual(struct.unpack(">H", octets[:2])[0], 0x4000)
                 received += struct.unpack(">H", octets[2:4])[0]
             self.assertEqual(received, 20000)
+
+
+
+class EarlyPeer(unittest.TestCase):
+    def test_what_a_peer_sends_before_the_data_connection_is_bound_arrives_whole(self):
+        octets = pattern(3_000_000)
+        for plugin, config, options in ((None, None, ["-z"]), ("scripted", "realm x\ncredit 100000000\n", [])):
+            with self.subTest(plugin=plugin), Server(plugin, config, options) as server, \
+                    Client(server.port, "tcp") as client, StreamPeer() as peer:
+                self.assertEqual(client.allocate(tcp_relay=True).kind, 2)
+                answer = client.request(CONNECT, (XOR_PEER, xor_address(*peer.address)))
+                with peer.accept() as stream:
+                    sender = threading.Thread(target=stream.sendall, args=(octets,))
+                    sender.start()
+                    # Each time that it looks it reads a piece, and keeps sixteen.
+                    for _ in range(40):
+                        self.assertEqual(client.request(BINDING).kind, 2)
+                    with client.bind_connection(answer.get(CONNECTION_ID)) as data:
+                        self.assertEqual(receive_exactly(data, len(octets), 20), octets)
+                        data.sendall(b"heard")
+                        self.assertEqual(receive_exactly(stream, 5), b"heard")
+                    sender.join()
+                if plugin:
+                    self.assertEqual(meter(server)["used"], [5, len(octets)])
 
 
 if __name__ == "__main__":
