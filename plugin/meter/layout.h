@@ -62,7 +62,7 @@ struct alignas(64) AllocationSlot {
   std::int64_t expiry_s;             ///< of the credential; 0: none
 
   std::int64_t issued_s;   ///< of the credential; 0: unknown
-  std::uint64_t who_hash;  ///< names the credential in a revocation; 0: none
+  std::uint64_t who_hash;  ///< names the credential in a revocation, to this process; 0: none
   std::uint64_t
       earlier_octets[2];  ///< used in earlier periods: for the record, not for the account
   std::uint64_t earlier_packets[2];

@@ -1,16 +1,30 @@
 #include "relay/snapshot.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "broker/mac.h"
 
 namespace plugin {
 
+namespace {
+
+std::array<char, 32> random_key() {
+  std::array<char, 32> key{};
+  // Without randomness it is a fixed key: a name with another's 64 bits takes many attempts still.
+  if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) key.fill(0);
+  return key;
+}
+
+}  // namespace
+
 std::uint64_t hash_of_who(std::string_view who) {
-  // Keyed by what it is for, and the same in each run, as slots outlive one. A name with another's 64 bits
-  // would take as many attempts as there are.
-  const auto mac = broker::hmac_sha256("turnbroker: a credential's holder", who);
+  // This process's own: nobody can try names out elsewhere.
+  static const std::array<char, 32> key = random_key();
+  const auto mac = broker::hmac_sha256({key.data(), key.size()}, who);
   std::uint64_t hash = 0;
   // Without OpenSSL's digest nobody is authenticated, whose name could matter.
   if (mac) std::memcpy(&hash, mac->data(), sizeof hash);

@@ -88,7 +88,8 @@ class SnapshotStore {
   std::array<Seen, relay_threads_max> seen_;
 };
 
-/// Names a credential's holder in few octets; not secret. Nobody can choose a name that has another's.
+/// Names a credential's holder in few octets, differently in each process. Nobody can choose a name that
+/// has another's.
 [[nodiscard]] std::uint64_t hash_of_who(std::string_view who);
 
 }  // namespace plugin

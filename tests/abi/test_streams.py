@@ -445,5 +445,43 @@ class EarlyPeer(unittest.TestCase):
                     self.assertEqual(meter(server)["used"], [5, len(octets)])
 
 
+
+class BothDirections(unittest.TestCase):
+    OCTETS, PAUSE_S, QUIET_S = 8_000_000, 0.002, 10.0
+
+    def talk(self, stream, received, seed):
+        """Sends and receives as much, and reads so slowly that what is sent the other way piles up."""
+        octets, sent, read_at, moved_at = pattern(self.OCTETS, seed), 0, 0.0, time.monotonic()
+        stream.setblocking(False)
+        while (sent < len(octets) or len(received) < len(octets)) and time.monotonic() < moved_at + self.QUIET_S:
+            may_read = [stream] if time.monotonic() >= read_at else []
+            may_write = [stream] if sent < len(octets) else []
+            readable, writable, _ = select.select(may_read, may_write, [], 0.002)
+            if writable:
+                sent += stream.send(octets[sent:sent + 65536])
+                moved_at = time.monotonic()
+            if readable:
+                received += stream.recv(65536)
+                read_at = time.monotonic() + self.PAUSE_S
+                moved_at = time.monotonic()
+
+    def test_streams_that_are_full_both_ways_go_on(self):
+        for plugin, config, options in ((None, None, ["-z"]), ("scripted", "realm x\ncredit 100000000\n", [])):
+            with self.subTest(plugin=plugin), Server(plugin, config, options) as server, \
+                    Client(server.port, "tcp") as client, StreamPeer() as peer:
+                self.assertEqual(client.allocate(tcp_relay=True).kind, 2)
+                with client.connect_peer(peer.address) as data, peer.accept() as stream:
+                    received = {data: bytearray(), stream: bytearray()}
+                    threads = [threading.Thread(target=self.talk, args=(end, received[end], seed))
+                               for seed, end in enumerate((data, stream))]
+                    for thread in threads:
+                        thread.start()
+                    for thread in threads:
+                        thread.join()
+                    self.assertEqual([len(octets) for octets in received.values()], [self.OCTETS] * 2)
+                    self.assertEqual(received[data], pattern(self.OCTETS, 1))
+                    self.assertEqual(received[stream], pattern(self.OCTETS, 0))
+
+
 if __name__ == "__main__":
     unittest.main(warnings="ignore")

@@ -1,7 +1,7 @@
 /*
  * Preloaded into a server that AddressSanitizer watches: writes down every second how many octets of its heap are in
- * use, what was freed and is in quarantine included. The resident memory says less of such a server: the sanitizer
- * keeps what was once mapped, for each size of block and each thread.
+ * use. The resident memory says less of such a server: the sanitizer keeps what was once mapped, for each size of block
+ * and each thread.
  */
 #include <fcntl.h>
 #include <pthread.h>

@@ -34,12 +34,15 @@ RAISE_OCTETS = 150_000
 EXTRA_OCTETS = 10_000_000  # on_store_loss; each time that the log says GRANTS_ENDED
 GRANTS_ENDED = "out of reach for longer than grants are valid"
 WARM_S = 600.0
-GROWTH_MAX = 0.05  # of the memory, over what was sampled when it was warm
+# The share by which each may have grown since it was warm. Where the heap in use is told, a sanitizer's own memory
+# is in what is resident.
+GROWTH_MAX = {"resident_kib": 0.05, "heap_in_use_kib": 0.05, "descriptors": 0.25, "threads": 0.0}
+SANITIZED_RESIDENT_GROWTH_MAX = 0.25
 SAMPLES_MIN = 12
 
 
 def slope_per_min(samples):
-    """KiB per minute of the straight line nearest to (seconds, KiB)."""
+    """By how much the straight line nearest to (seconds, value) rises in a minute."""
     mean_x = sum(x for x, _ in samples) / len(samples)
     mean_y = sum(y for _, y in samples) / len(samples)
     spread = sum((x - mean_x) ** 2 for x, _ in samples)
@@ -49,19 +52,19 @@ def slope_per_min(samples):
 def by_minute(samples):
     """The mean of each minute, from the first on: whether what grows comes to an end is seen here."""
     minutes = {}
-    for seconds, kib in samples:
-        minutes.setdefault(int(seconds // 60), []).append(kib)
+    for seconds, value in samples:
+        minutes.setdefault(int(seconds // 60), []).append(value)
     return [round(sum(each) / len(each)) for _, each in sorted(minutes.items())]
 
 
 def summary_of(samples, seconds):
-    """Of (seconds, KiB), from when the relay was warm."""
+    """Of (seconds, value), from when the relay was warm."""
     warm_from = min(WARM_S, seconds / 2)
     warm = [each for each in samples if each[0] >= warm_from] or samples[-1:]
     slope = slope_per_min(warm)
-    return {"warm_from_s": round(warm_from), "samples": len(warm), "mean_kib": round(sum(kib for _, kib in warm) / len(warm)),
-            "slope_kib_per_min": round(slope, 1), "fitted_growth_kib": round(slope * (warm[-1][0] - warm[0][0]) / 60),
-            "first_kib": round(samples[0][1]), "last_kib": round(samples[-1][1]), "kib_by_minute": by_minute(samples)}
+    return {"mean": round(sum(value for _, value in warm) / len(warm)), "slope_per_min": round(slope, 2),
+            "fitted_growth": round(slope * (warm[-1][0] - warm[0][0]) / 60, 1), "first": round(samples[0][1]),
+            "last": round(samples[-1][1]), "by_minute": by_minute(samples)}
 
 
 class Soak:
@@ -73,7 +76,8 @@ class Soak:
         self.redis = self.relay = None
         self.away_until = -1e9
         self.limit, self.reloads, self.certificates, self.restarts = 0, 0, 0, 0
-        self.samples, self.live_samples, self.findings = [], [], []
+        self.samples = {}  # of what grows in a relay that loses something: (seconds, value) by its name
+        self.findings = []
         self.live_file = None
 
     def store_was_away(self, seconds):
@@ -116,10 +120,16 @@ class Soak:
         if report := self.relay.new_reports():
             raise relay_under_test.Failed(report)
         now = time.monotonic() - began
-        self.samples.append((now, self.relay.resident_kib()))
+        for name, value in self.relay_figures().items():
+            self.samples.setdefault(name, []).append((now, value))
+
+    def relay_figures(self):
+        figures = {"resident_kib": self.relay.resident_kib(), "descriptors": self.relay.descriptors(),
+                   "threads": self.relay.threads_now()}
         if self.live_file:
             with open(self.live_file, encoding="ascii") as file:
-                self.live_samples.append((now, int(file.read()) / 1024))
+                figures["heap_in_use_kib"] = int(file.read()) / 1024
+        return figures
 
     def check_ledger(self, visitors):
         """What the relay has counted, and what the ledger was told, against the far ends."""
@@ -142,16 +152,17 @@ class Soak:
         if not self.relay.ctl("ledger", "check")["ok"]:
             self.findings.append("the ledger does not add up")
 
-    def check_memory(self, seconds):
-        memory = {"resident": summary_of(self.samples, seconds)}
-        if self.live_samples:
-            memory["heap_in_use"] = summary_of(self.live_samples, seconds)
-        what, judged = list(memory.items())[-1]
+    def check_growth(self, seconds):
+        bounds = dict(GROWTH_MAX)
+        if self.live_file:
+            bounds["resident_kib"] = SANITIZED_RESIDENT_GROWTH_MAX
+        growth = {name: summary_of(samples, seconds) for name, samples in self.samples.items()}
         # What is not yet warm grows, and a few samples say nothing.
-        memory["judged"] = what if seconds > WARM_S and judged["samples"] >= SAMPLES_MIN else None
-        if memory["judged"] and judged["fitted_growth_kib"] > GROWTH_MAX * judged["mean_kib"]:
-            self.findings.append(f"{what}: {judged} is a growth since it was warm")
-        return memory
+        judged = seconds > WARM_S and len(self.samples["resident_kib"]) >= SAMPLES_MIN
+        for name, summary in growth.items():
+            if judged and summary["fitted_growth"] > bounds[name] * summary["mean"]:
+                self.findings.append(f"{name} has grown since it was warm: {summary}")
+        return {"warm_from_s": round(min(WARM_S, seconds / 2)), "judged": judged, **growth}
 
     def takes_calls(self):
         """An empty ledger grants nothing for a validity time."""
@@ -194,7 +205,7 @@ class Soak:
                 "cuts": sum(each.cuts for each in visitors if isinstance(each, Spender)),
                 "left_half_way": sum(each.visits for each in visitors if isinstance(each, Leaver)),
                 "api_calls": sum(each.calls for each in visitors if isinstance(each, ApiUser)),
-                "descriptors": self.relay.descriptors(), "memory": self.check_memory(seconds)}
+                "growth": self.check_growth(seconds)}
 
     def everything(self, seconds):
         relay = relay_under_test.Relay(

@@ -118,6 +118,9 @@ period = "total"
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
 
+    def threads_now(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
