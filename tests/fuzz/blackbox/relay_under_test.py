@@ -3,6 +3,7 @@ one that may do what it likes within quotas that are soon used up."""
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -35,7 +36,11 @@ class Relay(turn_server.Server):
     """Started with `with`. `store` are lines of turnbroker.toml behind [broker], `more` such behind [relay]."""
 
     def __init__(self, more="", store="", threads=2, options=(), wild=("64 kB", "2 MB", "50 MB")):
-        super().__init__(tls=True, threads=threads, options=["--mobility", "--dtls", "--tcp-relay", *options])
+        # An address of its own to relay from: relays that share one can come to share a port, too, and each would
+        # relay what another's peers send.
+        own_address = f"127.{random.randrange(128, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+        super().__init__(tls=True, threads=threads,
+                         options=["--mobility", "--dtls", "--tcp-relay", "-E", own_address, *options])
         self.state = os.path.join(self.directory.name, "state")
         self.config_file = os.path.join(self.directory.name, "turnbroker.toml")
         self.more, self.store, self.wild = more, store, wild
