@@ -6,10 +6,11 @@ import re
 import socket
 import unittest
 
-from turn_client import BINDING, CONNECT, CONNECTION_ID, XOR_PEER, Client, Message, NoAnswer, Peer, xor_address
+import test_streams
+from turn_client import (
+    BINDING, CONNECT, CONNECTION_ID, XOR_PEER, Client, Message, NoAnswer, Peer, receive_exactly, xor_address)
 from turn_server import Server, wait_for
 from test_metering import meter
-from test_streams import StreamPeer, receive_exactly
 
 # More than twice what is read with one call.
 WAITING = 40
@@ -87,8 +88,7 @@ class Waiting(unittest.TestCase):
                              ([relayed * size, 0], [relayed, 0], credit - relayed * size))
 
     def test_what_a_session_sent_is_not_read_from_memory_that_was_given_back(self):
-        server = Server(options=["-z", "--tcp-relay"])
-        server.always = [option for option in server.always if option != "--no-tcp-relay"]
+        server = test_streams.Server(options=["-z"])
         # What was freed is overwritten.
         server.environment = {**os.environ, "MALLOC_PERTURB_": "165"}
         with server, Client(server.port) as client, Peer() as peer:
@@ -114,7 +114,7 @@ class Waiting(unittest.TestCase):
             self.assertEqual(control.allocate(tcp_relay=True).kind, 2)
             waiting = []
             for _ in range(8):
-                listener = stack.enter_context(StreamPeer())
+                listener = stack.enter_context(test_streams.StreamPeer())
                 answer = control.request(CONNECT, (XOR_PEER, xor_address(*listener.address)))
                 stream = stack.enter_context(listener.accept())
                 stream.setblocking(False)

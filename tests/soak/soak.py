@@ -6,9 +6,9 @@
 Clients over UDP, TCP, TLS and DTLS come, talk and go; a quota is used up, cuts them off and is raised, again and
 again; the configuration and the certificate are loaded anew, the HTTP API is asked, and the Redis that keeps the
 ledger is stopped and started. In the end every octet that arrived at a far end is in the ledger and no other, the
-server ends by itself without a leak or a word of a sanitizer, and its memory has not grown since it was warm: the
-heap that is in use where LIVE_OCTETS names the library that a server with AddressSanitizer tells it by, else what
-is resident. Prints one JSON object; ends with 1 when one of these does not hold.
+server ends by itself without a leak or a word of a sanitizer, and since it was warm neither its memory has grown nor
+its descriptors and threads. LIVE_OCTETS names the library by which a server with AddressSanitizer tells the heap that
+is in use. Prints one JSON object; ends with 1 when one of these does not hold.
 """
 
 import argparse

@@ -162,8 +162,7 @@ TEST_CASE("an API key that is an admin token is refused") {
       "quota.data = {volume = '1 B', period = 'day'}\n";
   CHECK(error_of(text) ==
         "turnbroker.toml:3: csp.a: an API key that is an admin or metrics token, too; allowed: "
-        "keys of "
-        "its own");
+        "keys of its own");
 }
 
 TEST_CASE("of the HTTP API only its addresses need a restart") {
