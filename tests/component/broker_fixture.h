@@ -39,6 +39,11 @@ inline int allocate(FakeRelay& relay, const Credentials& user, FakeAllocation& o
   return out;
 }
 
+/// Both directions' payload, of what the broker let through.
+[[nodiscard]] inline std::uint64_t received(const FakeAllocation& allocation) {
+  return allocation.received[0] + allocation.received[1];
+}
+
 /// Packets of a thousand octets until the broker ends the allocation.
 inline void relay_until_cut(RunningBroker& running, FakeRelay& relay, FakeAllocation& allocation,
                             turn_direction direction = TURN_CLIENT_TO_PEER) {

@@ -1,7 +1,6 @@
-// The whole broker, without coturn: admission, credit, the cut, limits, periods.
+// The whole broker, without coturn: admission, credit, the cut, limits.
 #include <barrier>
 #include <catch2/catch.hpp>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -16,18 +15,10 @@ using testing::allocated;
 using testing::eventually;
 using testing::FakeAllocation;
 using testing::FakeRelay;
-using testing::mint;
 using testing::of_acme;
+using testing::received;
 using testing::relay_until_cut;
 using testing::RunningBroker;
-
-namespace {
-
-std::uint64_t received(const FakeAllocation& allocation) {
-  return allocation.received[0] + allocation.received[1];
-}
-
-}  // namespace
 
 TEST_CASE("an account relays its volume to the last packet that fits and is then cut") {
   RunningBroker running(acme("1 MB"));
@@ -131,44 +122,6 @@ TEST_CASE("many allocations on many threads never exceed the volume and strand a
   CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == total);
 }
 
-TEST_CASE("raising the limit in the file revives a cut account") {
-  RunningBroker running(acme("10 kB"));
-  FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = of_acme("alice");
-  FakeAllocation first = allocated(relay, user);
-  relay_until_cut(running, relay, first);
-  CHECK(received(first) == 10'000);
-  relay.close(first, TURN_CLOSE_QUOTA_EXHAUSTED);
-
-  running.write_config(acme("15 kB"));
-  FakeAllocation second;
-  REQUIRE(eventually([&] { return allocate(relay, user, second) == 0; }));
-  relay_until_cut(running, relay, second, TURN_PEER_TO_CLIENT);
-  CHECK(received(second) == 5'000);
-  relay.close(second, TURN_CLOSE_QUOTA_EXHAUSTED);
-}
-
-TEST_CASE("raising the limit revives an account that was exhausted before the start") {
-  RunningBroker running(acme("10 kB"));
-  const auto user = of_acme("alice");
-  {
-    FakeRelay relay(running.broker(), running.host, 0);
-    FakeAllocation first = allocated(relay, user);
-    for (int i = 0; i < 10; ++i) REQUIRE(relay.relay(first, TURN_CLIENT_TO_PEER, 1'000));
-    relay.close(first, TURN_CLOSE_RELEASED);
-  }
-  running.stop();
-  running.start();
-  FakeRelay relay(running.broker(), running.host, 0);
-  FakeAllocation second;
-  CHECK(allocate(relay, user, second) == 486);
-  running.write_config(acme("15 kB"));
-  REQUIRE(eventually([&] { return allocate(relay, user, second) == 0; }));
-  for (int i = 0; i < 5; ++i) CHECK(relay.relay(second, TURN_CLIENT_TO_PEER, 1'000));
-  CHECK(!relay.relay(second, TURN_CLIENT_TO_PEER, 1));
-  relay.close(second, TURN_CLOSE_RELEASED);
-}
-
 TEST_CASE("a record that was written just before a kill is not written again") {
   RunningBroker running(acme("10 kB"));
   running.stop();
@@ -198,92 +151,6 @@ TEST_CASE("a record that was written just before a kill is not written again") {
   CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 100);
   CHECK(nlohmann::json::parse(lines[1])["client_to_peer_octets"] == 20);
   CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == 120);
-}
-
-TEST_CASE("lowering the limit below what is used cuts at once") {
-  RunningBroker running(acme("10 MB"));
-  FakeRelay relay(running.broker(), running.host, 0);
-  FakeAllocation allocation = allocated(relay, of_acme("alice"));
-  for (int i = 0; i < 2'000; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
-  running.write_config(acme("1 MB"));
-  REQUIRE(eventually([&] { return running.host.cancelled(allocation.id).has_value(); }));
-  CHECK_FALSE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1));
-  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
-}
-
-TEST_CASE("lowering the limit while relaying is never overrun") {
-  RunningBroker running(acme("100 MB"));
-  FakeRelay relay(running.broker(), running.host, 0);
-  FakeAllocation allocation = allocated(relay, of_acme("alice"));
-  for (int i = 0; i < 2'000; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
-  running.write_config(acme("5 MB"));
-  REQUIRE(eventually([&] {
-    for (int i = 0; i < 3 && received(allocation) < 4'900'000; ++i)
-      relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
-    relay.tick();
-    return running.host.log_text().find("reloaded") != std::string::npos;
-  }));
-  REQUIRE(eventually([&] {
-    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
-    return running.host.cancelled(allocation.id).has_value();
-  }));
-  CHECK(received(allocation) == 5'000'000);
-  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
-}
-
-TEST_CASE("the same volume again in the next period, and a record that spans both") {
-  // 2026-09-30T23:59:50Z and later
-  RunningBroker running(acme("10 kB", "", "month"), 1'790'812'790);
-  FakeRelay relay(running.broker(), running.host, 0);
-  FakeAllocation allocation = allocated(relay, of_acme("alice"));
-  for (int i = 0; i < 9; ++i) REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
-  running.clock.set_unix_s(1'790'812'801);
-  REQUIRE(eventually([&] {
-    return running.host.log_text().find("period 2026-09 of acme/data is over") != std::string::npos;
-  }));
-  std::uint64_t after = 0;
-  REQUIRE(eventually([&] {
-    if (relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000)) after += 1'000;
-    relay.tick();
-    return running.host.cancelled(allocation.id).has_value();
-  }));
-  CHECK(after == 10'000);
-  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
-  running.stop();
-  const auto lines = running.records();
-  REQUIRE(lines.size() == 1);
-  CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 19'000);
-}
-
-TEST_CASE("an allocation moves into a period that has no credit yet once, not with every packet") {
-  RunningBroker running(acme("1 MB"));
-  FakeRelay relay(running.broker(), running.host, 0);
-  FakeAllocation allocation = allocated(relay, of_acme("alice"));
-  REQUIRE(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
-  const turn_meter* const before = allocation.meter;
-  running.write_config(acme("1 MB", "", "month"));
-  REQUIRE(eventually([&] {
-    relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
-    relay.tick();
-    return allocation.meter != before;
-  }));
-  const turn_meter* const after = allocation.meter;
-  // More than there is: dry while the ledger is asked, and at the end.
-  REQUIRE(eventually([&] {
-    relay.relay(allocation, TURN_PEER_TO_CLIENT, 999);
-    relay.tick();
-    return running.host.cancelled(allocation.id).has_value();
-  }));
-  CHECK(allocation.meter == after);
-  const auto sent = received(allocation);
-  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
-  running.stop();
-  CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == sent);
-  const auto lines = running.records();
-  REQUIRE(lines.size() == 1);
-  const auto record = nlohmann::json::parse(lines[0]);
-  CHECK(record["client_to_peer_octets"] == allocation.received[TURN_CLIENT_TO_PEER]);
-  CHECK(record["peer_to_client_octets"] == allocation.received[TURN_PEER_TO_CLIENT]);
 }
 
 TEST_CASE("one client's volume ends before the CSP's and cuts only that client") {
@@ -336,27 +203,6 @@ TEST_CASE("a quota's allocations at once are bounded") {
   relay.close(c, TURN_CLOSE_RELEASED);
 }
 
-TEST_CASE("allocations that go on into another period count there before their next packet") {
-  constexpr std::int64_t day_s = 86'400;
-  constexpr std::int64_t evening_s = 20'750 * day_s - 60;
-  RunningBroker running(acme("1 MB", "allocations = 2", "day"), evening_s);
-  FakeRelay relay(running.broker(), running.host, 0);
-  FakeAllocation a = allocated(relay, of_acme("alice"));
-  FakeAllocation b = allocated(relay, of_acme("alice"));
-  FakeAllocation c;
-  running.clock.set_unix_s(evening_s + 120);
-  REQUIRE(eventually([&] { return running.host.log_text().find("is over") != std::string::npos; }));
-  CHECK(allocate(relay, of_acme("alice"), c) == 486);
-  // One moves with its packet, and keeps its place; one ends in the old period.
-  CHECK(eventually([&] { return relay.relay(a, TURN_CLIENT_TO_PEER, 100); }));
-  CHECK(allocate(relay, of_acme("alice"), c) == 486);
-  relay.close(b, TURN_CLOSE_RELEASED);
-  REQUIRE(allocate(relay, of_acme("alice"), c) == 0);
-  CHECK(allocate(relay, of_acme("alice"), b) == 486);
-  relay.close(a, TURN_CLOSE_RELEASED);
-  relay.close(c, TURN_CLOSE_RELEASED);
-}
-
 TEST_CASE("a rate bounds what one allocation relays in a time, without ending it") {
   RunningBroker running(acme("100 MB", "rate = \"8 Mbit/s\""));
   FakeRelay relay(running.broker(), running.host, 0);
@@ -370,102 +216,6 @@ TEST_CASE("a rate bounds what one allocation relays in a time, without ending it
   CHECK(received(allocation) >= 1'400'000);
   CHECK_FALSE(running.host.cancelled(allocation.id));
   relay.close(allocation, TURN_CLOSE_RELEASED);
-}
-
-TEST_CASE("clients with a share of their own leave room for other CSPs and the next period") {
-  const std::string other =
-      "[csp.other]\nsecret = \"other-secret-0123456789\"\n[csp.other.quota.data]\nvolume = \"1 "
-      "MB\"\nperiod = \"day\"\n";
-  RunningBroker running("[broker.limits]\naccounts_max = 16\n" +
-                        acme("10 MB", "per_client = \"1 MB\"", "day") + other);
-  FakeRelay relay(running.broker(), running.host, 0);
-  int refused = 0;
-  constexpr int names = 20;
-  for (int i = 0; i < names; ++i) {
-    FakeAllocation one;
-    const int code = allocate(relay, of_acme("client-" + std::to_string(i)), one);
-    if (code == 0)
-      relay.close(one, TURN_CLOSE_RELEASED);
-    else
-      ++refused;
-    CHECK((code == 0 || code == 508));
-  }
-  CHECK(refused > 0);
-
-  const auto olga = mint("other-secret-0123456789", "other/data/olga", testing::far_future_s);
-  FakeAllocation hers = allocated(relay, olga);
-  relay.close(hers, TURN_CLOSE_RELEASED);
-  constexpr std::int64_t day_s = 86'400;
-  running.clock.set_unix_s(running.clock.unix_ms() / 1'000 + day_s);
-  REQUIRE(eventually([&] {
-    relay.tick();
-    FakeAllocation again;
-    const int code = allocate(relay, olga, again);
-    if (code == 0) relay.close(again, TURN_CLOSE_RELEASED);
-    return code == 0;
-  }));
-  CHECK(running.host.log_text().find("no account for other") == std::string::npos);
-}
-
-TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {
-  const std::string other =
-      "[csp.other]\nsecret = \"other-secret-0123456789\"\n[csp.other.quota.data]\nvolume = \"1 "
-      "MB\"\n"
-      "period = \"total\"\n";
-  RunningBroker running(acme("1 MB") + other);
-  FakeRelay relay(running.broker(), running.host, 0);
-  const auto alice = of_acme("alice");
-  const auto olga = mint("other-secret-0123456789", "other/data/olga", testing::far_future_s);
-  FakeAllocation a = allocated(relay, alice);
-  FakeAllocation b = allocated(relay, olga);
-  running.write_config(other);
-  REQUIRE(eventually([&] {
-    if (!relay.relay(b, TURN_CLIENT_TO_PEER, 10)) return true;
-    relay.tick();
-    return running.host.cancelled(a.id).has_value();
-  }));
-  CHECK(running.host.cancelled(a.id) == TURN_CLOSE_REVOKED);
-  CHECK(relay.relay(b, TURN_CLIENT_TO_PEER, 10));
-  FakeAllocation c;
-  CHECK(allocate(relay, alice, c) == 401);
-  relay.close(a, TURN_CLOSE_REVOKED);
-  relay.close(b, TURN_CLOSE_RELEASED);
-}
-
-TEST_CASE("a wrong configuration changes nothing and is reported") {
-  RunningBroker running(acme("1 MB"));
-  FakeRelay relay(running.broker(), running.host, 0);
-  running.write_config("[csp.acme]\nvolumes = 3\n");
-  REQUIRE(eventually([&] {
-    return running.host.log_text().find("configuration not reloaded: ") != std::string::npos;
-  }));
-  FakeAllocation allocation = allocated(relay, of_acme("alice"));
-  relay.close(allocation, TURN_CLOSE_RELEASED);
-}
-
-TEST_CASE("a configuration file that is emptied cuts nobody, and starts no broker") {
-  RunningBroker running(acme("1 MB"));
-  FakeRelay relay(running.broker(), running.host, 0);
-  const auto user = of_acme("alice");
-  FakeAllocation allocation = allocated(relay, user);
-  const auto file = running.directory() / "turnbroker.toml";
-  std::filesystem::resize_file(file, 0);
-  const std::string why = file.string() + ": nothing is in it; allowed: ";
-  REQUIRE(eventually([&] {
-    return running.host.log_text().find("configuration not reloaded: " + why) != std::string::npos;
-  }));
-  CHECK_FALSE(running.host.cancelled(allocation.id));
-  CHECK(relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000));
-  FakeAllocation another;
-  CHECK(allocate(relay, user, another) == 0);
-  relay.close(allocation, TURN_CLOSE_RELEASED);
-  relay.close(another, TURN_CLOSE_RELEASED);
-  running.stop();
-
-  plugin::Broker next(plugin::Host(running.host.table()), running.clock);
-  const auto loaded = next.load(file.string());
-  REQUIRE_FALSE(loaded);
-  CHECK(loaded.error().message.starts_with(why));
 }
 
 TEST_CASE("strict expiry ends live allocations when their credential expires") {
@@ -520,27 +270,4 @@ TEST_CASE("an idle account gives its grant back to the ledger and takes it up ag
   }));
   CHECK(received(next) == 999'000);
   later.close(next, TURN_CLOSE_QUOTA_EXHAUSTED);
-}
-
-TEST_CASE("what waits for a restart is told until the file takes it back") {
-  const std::string limits = "[broker.limits]\nallocations_max = ";
-  RunningBroker running(limits + "100\n" + acme("1 MB"));
-  const auto waiting = [&] {
-    std::promise<std::vector<std::string>> told;
-    REQUIRE(running.broker().post([&](plugin::Control& control) {
-      const auto reloaded = control.reload();
-      CHECK(reloaded.ok());
-      told.set_value(control.status().restart_needed);
-    }));
-    return told.get_future().get();
-  };
-  CHECK(waiting().empty());
-  running.write_config(limits + "200\n" + acme("1 MB"));
-  REQUIRE(waiting().size() == 1);
-  // Another change does not make it forgotten.
-  running.write_config(limits + "200\n" + acme("2 MB"));
-  REQUIRE(waiting().size() == 1);
-  CHECK_THAT(waiting().front(), Catch::Contains("allocations_max"));
-  running.write_config(limits + "100\n" + acme("2 MB"));
-  CHECK(waiting().empty());
 }
