@@ -21,6 +21,7 @@
 #include "broker/desk.h"
 #include "broker/drain.h"
 #include "broker/fleet_bus.h"
+#include "broker/idle_accounts.h"
 #include "broker/ledger_audit.h"
 #include "broker/lives_teller.h"
 #include "broker/places_book.h"
@@ -157,7 +158,6 @@ class Broker final : public Control, public BrokerDesk {
   void cut_refusing();
   void cut_expired();
   void cut_revoked();
-  void release_idle();
 
   // admissions.cpp
   void serve_admissions();
@@ -271,6 +271,7 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<AccountBook> book_;
   PlacesBook places_;
   std::unique_ptr<Settler> settler_;
+  std::unique_ptr<IdleAccounts> idle_;
   std::unique_ptr<PlacesKeeper> keeper_;  ///< of places that relays share
   std::vector<EventSink*> sinks_;
   std::unique_ptr<Webhooks> webhooks_;

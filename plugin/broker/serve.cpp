@@ -11,9 +11,6 @@ namespace plugin {
 
 namespace {
 
-constexpr std::int64_t account_idle_ms = 10'000;
-constexpr std::int64_t client_account_idle_ms = 60'000;
-
 bool refuses(const Account* account) {
   return account != nullptr && refuses(account->stage.load(std::memory_order_acquire));
 }
@@ -91,7 +88,7 @@ void Broker::every_second() {
   tell_usage();
   settler_->take_back_idle();
   cut_revoked();
-  release_idle();
+  idle_->look();
   snapshots_.collect();
   if (auto status = records_->retry(std::chrono::steady_clock::now()); !status)
     host_.error("usage records: {}", status.error().message);
@@ -107,24 +104,7 @@ void Broker::probe_store() {
 // Who lacks credit wakes the broker; until nobody does, it looks again at every turn.
 void Broker::serve_credit() {
   if (!std::exchange(credit_waits_, false)) return;
-  std::vector<Account*> low;
-  std::vector<Account*> dry_ones;
-  book_->for_each_active([&](Account& account) {
-    const bool dry = account.refused_octets.load() != 0;
-    if (!account.refill_asked.load() && !dry) return;
-    credit_waits_ = true;
-    const Stage stage = account.stage.load();
-    // Asked again while the answer to the first time was on its way: there is enough by now.
-    const bool enough = !dry && account.pool.load() >= account.low_water.load();
-    if (enough || (stage != Stage::open && stage != Stage::last))
-      account.refill_asked.store(false);
-    else if (dry)
-      dry_ones.push_back(&account);
-    else
-      low.push_back(&account);
-  });
-  settler_->exchange(low, Settler::Ask::when_low);
-  for (Account* account : dry_ones) settler_->resolve_dry(*account);
+  if (settler_->serve_waiting()) credit_waits_ = true;
   if (settler_->take_exhausted()) cut_refusing();
 }
 
@@ -217,41 +197,6 @@ void Broker::roll_periods() {
   }
   book_->find_first_end();
   publish();
-}
-
-void Broker::release_idle() {
-  const std::int64_t now_ms = clock_.steady_ms();
-  std::vector<Account*> unused;
-  book_->for_each_active([&](Account& account) {
-    if (account.live.load(std::memory_order_acquire) != 0) {
-      account.idle_since_ms = 0;
-      return;
-    }
-    if (account.idle_since_ms == 0) account.idle_since_ms = now_ms;
-    unused.push_back(&account);
-  });
-  // What their last allocations used is in the table before they are looked at.
-  fold_closed();
-  settler_->collect_of(unused);
-  const auto awaited = book_->successors();
-  book_->rest_idle(unused, awaited);
-  for (Account* account : unused) {
-    if (!account->active) continue;
-    const std::int64_t idle_ms = now_ms - account->idle_since_ms;
-    const Stage stage = account->stage.load();
-    const bool holds_grant = account->pool.load() > 0;
-    if (stage == Stage::over) {
-      if (snapshots_.passed() < account->unpublished) continue;
-      if (!settler_->is_settled(*account)) settler_->release(*account);
-      if (settler_->is_settled(*account) && !awaited.contains(account)) book_->erase(*account);
-    } else if (holds_grant && stage != Stage::exhausted && idle_ms >= account_idle_ms) {
-      settler_->release(*account);
-    } else if (!account->key.client.empty() && stage != Stage::exhausted &&
-               idle_ms >= client_account_idle_ms && !account->ready.load() &&
-               !awaited.contains(account) && settler_->is_settled(*account)) {
-      book_->erase(*account);
-    }
-  }
 }
 
 }  // namespace plugin

@@ -45,6 +45,10 @@ class Settler {
   /// called again until refused_octets is 0.
   void resolve_dry(Account& account);
 
+  /// Asks for the accounts that relay threads found low, and resolves those that are dry. Whether there were
+  /// any: if not, nobody has to look again before one wakes the broker.
+  [[nodiscard]] bool serve_waiting();
+
   /// A new limit. Lowering takes all unspent credit back first, so that not one octet goes beyond
   /// it.
   void change_limit(Account& account, std::uint64_t limit_octets);

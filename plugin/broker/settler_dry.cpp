@@ -1,4 +1,4 @@
-// What an account does that cannot cover a packet (settler.h).
+// What becomes of accounts that run low, or cannot cover a packet (settler.h).
 #include "broker/settler.h"
 
 #include <algorithm>
@@ -13,6 +13,27 @@ constexpr std::int64_t ask_again_ms = 100;
 constexpr std::int64_t exhausted_quiet_ms = 1'000;
 
 }  // namespace
+
+bool Settler::serve_waiting() {
+  bool any = false;
+  std::vector<Account*> low;
+  std::vector<Account*> dry_ones;
+  book_.for_each_active([&](Account& account) {
+    const bool dry = account.refused_octets.load() != 0;
+    if (!account.refill_asked.load() && !dry) return;
+    any = true;
+    const Stage stage = account.stage.load();
+    // Asked again while the answer to the first time was on its way: there is enough by now.
+    const bool enough = !dry && account.pool.load() >= account.low_water.load();
+    if (enough || (stage != Stage::open && stage != Stage::last))
+      account.refill_asked.store(false);
+    else
+      (dry ? dry_ones : low).push_back(&account);
+  });
+  exchange(low, Ask::when_low);
+  for (Account* account : dry_ones) resolve_dry(*account);
+  return any;
+}
 
 bool Settler::others_may_give_back(const Account& account, std::uint64_t needed) const {
   if (!link_.is_shared()) return false;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/account_book.h"
+#include "broker/idle_accounts.h"
 #include "broker/places_keeper.h"
 #include "broker/settler.h"
 #include "relay/relay_side.h"
@@ -118,7 +119,6 @@ class Process {
   void cut_refusing();
   void roll_periods();
   void every_second();
-  void release_idle();
   void fold_closed();
   [[nodiscard]] bool refuses(const plugin::Account* account) const;
 
@@ -134,6 +134,7 @@ class Process {
   Life& life_;
   Link link_;
   plugin::Settler settler_;
+  plugin::IdleAccounts idle_;
   plugin::PlacesBook places_;
   plugin::PlacesKeeper keeper_;
   plugin::RelaySide side_;

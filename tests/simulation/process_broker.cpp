@@ -14,8 +14,7 @@ using plugin::Stage;
 
 namespace {
 
-constexpr std::int64_t account_idle_ms = 3'000;
-constexpr std::int64_t client_account_idle_ms = 6'000;
+constexpr plugin::IdleAccounts::Waits idle_waits{.grant_ms = 3'000, .client_ms = 6'000};
 constexpr std::array<broker::MediaType, Process::quotas> media{broker::MediaType::audio,
                                                                broker::MediaType::video};
 
@@ -73,6 +72,12 @@ Process::Process(const Place& place, plugin::MeterTable table, const plugin::Clo
              }},
             place_.fault),
       settler_(host_, clock, table_, book_, link_, who),
+      idle_(clock, book_, settler_, idle_waits,
+            {.fold = [this] { fold_closed(); },
+             .on_erase =
+                 [this](const Account& account) {
+                   place_.truth.freed(life_, *truths_[account.slot]);
+                 }}),
       keeper_(clock, table_, places_, link_, who),
       side_(host_, table_, index_, snapshots_, inbox_, clock),
       truths_(table_.header().accounts_max) {
@@ -146,24 +151,11 @@ void Process::every_second() {
   link_.look_for_loss();
   settler_.report_changes();
   settler_.take_back_idle();
-  release_idle();
+  idle_.look();
 }
 
 void Process::serve_credit() {
-  std::vector<Account*> low;
-  std::vector<Account*> dry_ones;
-  book_.for_each_active([&](Account& account) {
-    const bool dry = account.refused_octets.load() != 0;
-    if (!account.refill_asked.load() && !dry) return;
-    const Stage stage = account.stage.load();
-    const bool enough = !dry && account.pool.load() >= account.low_water.load();
-    if (enough || (stage != Stage::open && stage != Stage::last))
-      account.refill_asked.store(false);
-    else
-      (dry ? dry_ones : low).push_back(&account);
-  });
-  settler_.exchange(low, Settler::Ask::when_low);
-  for (Account* account : dry_ones) settler_.resolve_dry(*account);
+  static_cast<void>(settler_.serve_waiting());
   if (settler_.take_exhausted()) cut_refusing();
 }
 
@@ -223,43 +215,6 @@ void Process::roll_periods() {
     place_.truth.dropped_before(life_, ended[i]->key, place_.share_of());
   }
   book_.find_first_end();
-}
-
-void Process::release_idle() {
-  const std::int64_t now_ms = clock_.steady_ms();
-  std::vector<Account*> unused;
-  book_.for_each_active([&](Account& account) {
-    if (account.live.load() != 0) {
-      account.idle_since_ms = 0;
-      return;
-    }
-    if (account.idle_since_ms == 0) account.idle_since_ms = now_ms;
-    unused.push_back(&account);
-  });
-  fold_closed();
-  settler_.collect();
-  const auto awaited = book_.successors();
-  book_.rest_idle(unused, awaited);
-  for (Account* account : unused) {
-    if (!account->active) continue;
-    const auto erase = [&] {
-      place_.truth.freed(life_, *truths_[account->slot]);
-      book_.erase(*account);
-    };
-    const std::int64_t idle_ms = now_ms - account->idle_since_ms;
-    const Stage stage = account->stage.load();
-    if (stage == Stage::over) {
-      if (!settler_.is_settled(*account)) settler_.release(*account);
-      if (settler_.is_settled(*account) && !awaited.contains(account)) erase();
-    } else if (account->pool.load() > 0 && stage != Stage::exhausted &&
-               idle_ms >= account_idle_ms) {
-      settler_.release(*account);
-    } else if (!account->key.client.empty() && stage != Stage::exhausted &&
-               idle_ms >= client_account_idle_ms && !account->ready.load() &&
-               !awaited.contains(account) && settler_.is_settled(*account)) {
-      erase();
-    }
-  }
 }
 
 void Process::apply_limit(std::size_t quota) {

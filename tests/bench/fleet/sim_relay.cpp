@@ -20,7 +20,6 @@ using plugin::Stage;
 namespace {
 
 // As in plugin/broker/serve.cpp and ledgers.cpp.
-constexpr std::int64_t account_idle_ms = 10'000;
 constexpr int ends_max = 10;
 constexpr std::int64_t pings_in_validity = 5;
 constexpr std::int64_t pauses_in_validity = 5;
@@ -79,6 +78,7 @@ SimRelay::SimRelay(const Place& place, std::size_t number, std::uint64_t seed)
       bus_(*client_, place.host, place.clock),
       registry_(*client_, place.host, place.clock),
       settler_(place.host, place.clock, table_, book_, link_, {id_, table_.header().incarnation}),
+      idle_(place.clock, book_, settler_, {}, {.fold = [this] { fold_closed(); }}),
       usage_teller_(id_, fmt::format("{:016x}", table_.header().incarnation),
                     [this](const auto& channel, const auto& message, plugin::Heard heard) {
                       plugin::publish(*client_, channel, message, std::move(heard));
@@ -140,7 +140,7 @@ void SimRelay::visit(std::int64_t now_ms, std::size_t part) {
   serve_calls(calls_.at(part), now_ms);
   if (std::exchange(woken_, false)) {
     admit_waiting(now_ms);
-    serve_credit();
+    unresolved_ = settler_.serve_waiting();
   }
   // Ten ticks a second, as the broker has.
   if (part % 2 == second_at_ % 2) tick();
@@ -152,7 +152,7 @@ void SimRelay::tick() {
   if (!waiting_.empty()) admit_waiting(place_.clock.steady_ms());
   // All accounts are looked at only when one is known to want something: relay threads and timers ask
   // for nothing that woken_ and unresolved_ do not tell.
-  if (unresolved_) serve_credit();
+  if (unresolved_) unresolved_ = settler_.serve_waiting();
   fold_closed();
   settler_.check_validity({});
 }
@@ -165,27 +165,7 @@ void SimRelay::every_second(std::int64_t now_ms) {
   if (has("records")) record_stream_.look();
   if (has("usage")) tell_usage(now_ms);
   settler_.take_back_idle();
-  release_idle(now_ms);
-}
-
-void SimRelay::serve_credit() {
-  std::vector<Account*> low;
-  std::vector<Account*> dry_ones;
-  book_.for_each_active([&](Account& account) {
-    const bool dry = account.refused_octets.load() != 0;
-    if (!account.refill_asked.load() && !dry) return;
-    const Stage stage = account.stage.load();
-    const bool enough = !dry && account.pool.load() >= account.low_water.load();
-    if (enough || (stage != Stage::open && stage != Stage::last))
-      account.refill_asked.store(false);
-    else
-      (dry ? dry_ones : low).push_back(&account);
-  });
-  settler_.exchange(low, Settler::Ask::when_low);
-  for (Account* account : dry_ones) settler_.resolve_dry(*account);
-  unresolved_ = !dry_ones.empty() ||
-                std::any_of(low.begin(), low.end(),
-                            [](const Account* account) { return account->refill_asked.load(); });
+  idle_.look();
 }
 
 void SimRelay::fold_closed() {
@@ -197,25 +177,6 @@ void SimRelay::fold_closed() {
       throw std::runtime_error(status.error().message);
     table_.fold_and_free(*slot);
   }
-}
-
-void SimRelay::release_idle(std::int64_t now_ms) {
-  std::vector<Account*> unused;
-  book_.for_each_active([&](Account& account) {
-    if (account.live.load() != 0) {
-      account.idle_since_ms = 0;
-      return;
-    }
-    if (account.idle_since_ms == 0) account.idle_since_ms = now_ms;
-    unused.push_back(&account);
-  });
-  fold_closed();
-  settler_.collect();
-  book_.rest_idle(unused, {});
-  for (Account* account : unused)
-    if (account->pool.load() > 0 && account->stage.load() != Stage::exhausted &&
-        now_ms - account->idle_since_ms >= account_idle_ms)
-      settler_.release(*account);
 }
 
 void SimRelay::finish(std::function<void(broker::Status)> done) {

@@ -19,6 +19,7 @@
 
 #include "broker/account_book.h"
 #include "broker/fleet_bus.h"
+#include "broker/idle_accounts.h"
 #include "broker/record_stream.h"
 #include "broker/settler.h"
 #include "broker/usage_teller.h"
@@ -99,9 +100,7 @@ class SimRelay {
   void become_known();
   void tick();
   void every_second(std::int64_t now_ms);
-  void serve_credit();
   void fold_closed();
-  void release_idle(std::int64_t now_ms);
   [[nodiscard]] plugin::Account& account_of(std::size_t csp, broker::MediaType media);
   void end(std::function<void(broker::Status)> done, int tries);
 
@@ -126,6 +125,7 @@ class SimRelay {
   plugin::FleetBus bus_;
   plugin::Registry registry_;
   plugin::Settler settler_;
+  plugin::IdleAccounts idle_;
   plugin::UsageTeller usage_teller_;
   std::unique_ptr<plugin::RecordWriter> records_;
   plugin::RecordStream record_stream_;
