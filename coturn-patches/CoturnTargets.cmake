@@ -109,7 +109,7 @@ function(coturn_targets)
     ${arg_SOURCE}/src/apps/relay/turn_stream_count.c)
   list(APPEND ours ${ours_of_floods})
   file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_context.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c
-    ${arg_SOURCE}/src/server/ns_turn_binding*.c)
+    ${arg_SOURCE}/src/server/ns_turn_binding*.c ${arg_SOURCE}/src/apps/relay/turn_number_option.c)
   list(APPEND ours ${ours_of_defaults})
   file(GLOB ours_of_privileges ${arg_SOURCE}/src/apps/relay/turn_privileges.c ${arg_SOURCE}/src/apps/relay/turn_capabilities.c)
   list(APPEND ours ${ours_of_privileges})

@@ -24,7 +24,7 @@ ADDED = {
 # Entries of the help that say something else: what these options do by default is not what it was.
 OTHER_DEFAULTS = {
     "--no-multicast-peers", "--no-dtls", "--no-tcp-relay",
-    "--no-cli",
+    "--no-cli", "--allowed-peer-ip", "--denied-peer-ip",
     "--tls-listening-port", "--cipher-list", "--no-tlsv1", "--no-tlsv1_1",
     "--no-rfc5780", "--no-software-attribute", "--no-stun-backward-compatibility", "--response-origin-only-with-rfc5780",
 }

@@ -1,6 +1,7 @@
 """Rows 1, 2, 34, 48, 50 and 52: what goes to the databases, comes from them, and stays behind."""
 
 import os
+import re
 import socket
 import sqlite3
 import string
@@ -8,9 +9,10 @@ import threading
 import time
 import unittest
 
+import row
 from row import UDP, Row, Server, answer_or_end
 from turn_client import ALLOCATE, INTEGRITY, NONCE, REALM, USERNAME, Client, Message, NoAnswer
-from turn_server import wait_for
+from turn_server import run_to_end, wait_for
 
 ACCESS_TOKEN = 0x1B
 FORMATS = b"%s%s%s%s%s%s%s%s%n"
@@ -268,6 +270,48 @@ class CredentialsInLog(Row, unittest.TestCase):
                 output = server.output()
         self.assertIn("Redis DB sync connection success", output)
         return "word\n" in output.replace("Password", "")
+
+
+class CredentialsOfAFile(Row, unittest.TestCase):
+    """Lines of turnserver.conf that are not as they should be."""
+
+    ROW, ID = 48, "credentials-in-log"
+    LINES = ["static-auth-secret=Pass1word;", "user=alice:Pass2word;", "static-auth-secret:Pass3word",
+             "user;alice:Pass4word", "usr=bob:Pass5word;", "[Pass6word]"]
+    LONG = "static-auth-secret=" + "Pass7word" * 200
+
+    @staticmethod
+    def output(binary, lines):
+        with Server(binary, ["-a", "-r", "example"], conf="\n".join(lines) + "\n") as server:
+            return server.output()
+
+    def is_affected(self, binary):
+        output = self.output(binary, [*self.LINES, self.LONG, "no-such-option"])
+        self.assertIn("Bad configuration format: static-auth-secret", output)
+        self.assertIn("ends with semicolon", output)
+        self.assertIn("Bad configuration format: no-such-option", output)
+        return re.search(r"Pass\d", output) is not None
+
+    def test_the_lines_are_named_by_option_and_number(self):
+        output = self.output(row.OURS, ["# a comment", "", *self.LINES[:5], self.LONG, "no-such-option=1", "realm=x;"])
+        for words in ("Check config! Line 3 ends with semicolon: static-auth-secret\n",
+                      "Check config! Line 4 ends with semicolon: user\n",
+                      "Bad configuration format: static-auth-secret (line 5)\n",
+                      "Bad configuration format: user (line 6)\n",
+                      "Bad configuration format: usr (line 7)\n",
+                      "Line 8 is too long, its end is left out: static-auth-secret\n",
+                      "Bad configuration format: no-such-option (line 9)\n",
+                      "Check config! Line 10 ends with semicolon: realm\n"):
+            self.assertIn(words, output)
+
+    def test_what_follows_a_long_line_is_read(self):
+        # Of just as many octets as are read at once, one less, one more, and many.
+        for octets in (1022, 1023, 1024, 5000):
+            with self.subTest(octets=octets):
+                comment = "#" + "x" * (octets - 1)
+                status, output = run_to_end(conf=f"no-auth\n{comment}\nmin-port=none\n")
+                self.assertNotEqual(status, 0)
+                self.assertIn("CONFIG ERROR: min-port=none", output)
 
 
 if __name__ == "__main__":

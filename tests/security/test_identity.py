@@ -1,4 +1,4 @@
-"""Rows 35, 36 and 66: what an unsigned request says of its user, realm and origin, and one with two users."""
+"""Rows 35, 36, 66 and 69: what an unsigned request says of its user, realm and origin, one with two users or none."""
 
 import hashlib
 import json
@@ -305,6 +305,25 @@ class OriginPin(Row, unittest.TestCase):
             self.assertEqual(asked(client, ALLOCATE, UDP, (ORIGIN, b"https://one.example")).kind, 2)
             self.assertEqual(asked(client, REFRESH, (ORIGIN, b"https://two.example")).error, 441)
             self.assertEqual(asked(client, REFRESH, (ORIGIN, b"https://one.example")).kind, 2)
+
+
+class EmptyValues(Row, unittest.TestCase):
+    """A sanitizer's build says it by itself; else the program is watched as it copies."""
+
+    ROW, ID = 69, "copy-of-empty-value"
+    FROM_NOWHERE = "null_source: a copy from nowhere"
+
+    def is_affected(self, binary):
+        if turn_server.SANITIZED:
+            self.skipTest("a sanitizer's library wants to be the first")
+        with Server(binary, ACCOUNTS, preload="null_source") as server, Client(server.port, "tcp") as client:
+            client.challenge()
+            before = len(server.output())
+            for name, realm in ((b"", b"example"), (b"alice", b""), (b"", b"")):
+                message = Message(ALLOCATE).add(*UDP).add(USERNAME, name).add(REALM, realm).add(NONCE, client.nonce)
+                client.send(message.add(INTEGRITY, bytes(20)).encode())
+                self.assertEqual(client.answer_to(message.transaction).kind, 3)
+            return self.FROM_NOWHERE in server.output()[before:]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""Rows 16, 46 and 60: what a server starts with."""
+"""Rows 16, 46, 60 and 74: what a server starts with."""
 
+import contextlib
+import re
 import unittest
 
 import row
@@ -81,6 +83,55 @@ class PortOptions(Row, unittest.TestCase):
     def test_ports_are_ports(self):
         conf = "listening-port=3478\nmin-port=49152\nmax-port=65535 \n"
         with Server(row.OURS, ["-z"], conf=conf) as server, Client(server.port) as client:
+            self.assertEqual(client.allocate().kind, 2)
+
+
+class QuotaOptions(Row, unittest.TestCase):
+    ROW, ID = 74, "quota-option-ignored"
+    OPTIONS = ["user-quota", "total-quota", "max-bps", "bps-capacity"]
+    SHORT = {"user-quota": "-q", "total-quota": "-Q", "max-bps": "-s", "bps-capacity": "-B"}
+    WRONG = ["two", "10MB", "1OO", "-5", "+5", "0x10", "1.5", " ", "5;", "99999999999999999999"]
+
+    def is_affected(self, binary):
+        server = Server(binary, ["-a", "-r", "example", "-u", "alice:secret", "--user-quota=one"], ready=False).start()
+        try:
+            if server.dies_or(server.answers):
+                self.assertNotEqual(server.process.returncode, 0)
+                return False
+            with Client(server.port) as client, Client(server.port) as another:
+                return client.allocate().kind == 2 and another.allocate().kind == 2
+        finally:
+            server.__exit__()
+
+    def check(self, option, text, **how):
+        with self.subTest(option=option, text=text, how=how):
+            status, output = run_to_end(**how)
+            self.assertNotEqual(status, 0)
+            # Until the command line is read, what is logged is said on stdout, too.
+            complaints = {line for line in output.split("\n") if "CONFIG ERROR" in line}
+            self.assertEqual(len(complaints), 1, output)
+            self.assertRegex(complaints.pop(), rf"{option}={re.escape(text)}: want a number from 0 to \d+$")
+
+    def test_what_is_no_number_stops_the_start(self):
+        for option in self.OPTIONS:
+            for text in self.WRONG:
+                self.check(option, text, options=["-z", f"--{option}={text}"])
+            self.check(option, "two", options=["-z", self.SHORT[option], "two"])
+            for text in ("two", "10MB", "-5"):
+                self.check(option, text, conf=f"no-auth\n{option}={text}\n")
+            self.check(option, "", conf=f"no-auth\n{option}\n")
+
+    def test_numbers_are_taken(self):
+        conf = "user-quota=2 \ntotal-quota 3\nmax-bps=10000000\nbps-capacity=20000000\n"
+        for options in ([], ["-q", "2", "-Q", "3", "-s", "10000000", "-B", "20000000"]):
+            with Server(row.OURS, ["-a", "-r", "x", "-u", "alice:secret", *options], conf=None if options else conf) as server, \
+                    contextlib.ExitStack() as stack:
+                clients = [stack.enter_context(Client(server.port)) for _ in range(3)]
+                self.assertEqual([client.allocate().error for client in clients], [None, None, 486])
+
+    def test_0_is_no_limit(self):
+        with Server(row.OURS, ["-z", *[f"--{option}=0" for option in self.OPTIONS]]) as server, \
+                Client(server.port) as client:
             self.assertEqual(client.allocate().kind, 2)
 
 

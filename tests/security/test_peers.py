@@ -1,5 +1,6 @@
 """Rows 6 to 10: which peers a relay may be led to."""
 
+import subprocess
 import unittest
 
 import row
@@ -170,6 +171,11 @@ class UnreadableRange(Row, unittest.TestCase):
                       "3fff:fff::1"]
             outside = ["192.0.2.128", "192.0.2.255", "198.51.100.7", "2001:db8:8000::", "3fff:1000::"]
             self.assertEqual(permitted(server, inside + outside), outside)
+
+    def test_the_help_says_so(self):
+        text = subprocess.run([row.OURS, "-h"], capture_output=True, text=True, timeout=20, check=False).stdout
+        for option in ("allowed-peer-ip", "denied-peer-ip"):
+            self.assertIn(f" --{option}=<ip[-ip]|ip/prefix>\t", text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the broker replaces is not there: no CLI, no web-admin, no HTTP on the TURN ports, no ACME redirect.
+"""What the broker replaces is not there: no CLI, no web-admin, no HTTP on the TURN ports, no ACME redirect, nor SCTP.
 
 Each test of what is gone has its counterpart, which shows it on the unpatched server.
 """
@@ -31,12 +31,14 @@ WEB_ADMIN = [(name, value, "HTTP API") for name, value in (
     ("web-admin-listen-on-workers", None), ("web-admin-listen-on-workers", "yes"))]
 ACME = [("acme-redirect", "http://127.0.0.1:9/", "web server")]
 REMOVED = CLI + WEB_ADMIN + ACME
+PROMETHEUS = [(name, value, "/metrics of the plugin's [broker.http]") for name, value in (
+    ("prometheus", None), ("prometheus", "1"), ("prometheus-port", "9641"), ("prometheus-username-labels", None))]
 DRIVERS = [(name, "host=127.0.0.1 password=s3cr3t", build_option) for name, build_option in (
     ("psql-userdb", "TURNBROKER_COTURN_PGSQL"), ("sql-userdb", "TURNBROKER_COTURN_PGSQL"),
     ("mysql-userdb", "TURNBROKER_COTURN_MYSQL"), ("mongo-userdb", "TURNBROKER_COTURN_MONGO"))]
 SHORT = {"psql-userdb": "-e", "mysql-userdb": "-M", "mongo-userdb": "-J"}
 ACCEPTED = [("no-cli", None), ("no-cli", "1"), ("no-cli", "yes"), ("web-admin", "0"), ("web-admin", "off"),
-            ("web-admin-listen-on-workers", "no")]
+            ("web-admin-listen-on-workers", "no"), ("prometheus", "0"), ("prometheus-username-labels", "no")]
 
 
 # So that a server which does not refuse to start does nobody harm meanwhile.
@@ -153,6 +155,9 @@ class RefusedOptions(unittest.TestCase):
     def test_the_acme_redirect_is_refused(self):
         self.check(ACME)
 
+    def test_prometheus_is_refused(self):
+        self.check(PROMETHEUS)
+
     def test_a_database_that_is_not_built_is_refused(self):
         options = not_built()
         self.check(options)
@@ -192,9 +197,14 @@ class RefusedOptions(unittest.TestCase):
         with unpatched(["-z"], conf="mysql-userdb=host=127.0.0.1\n") as server:
             self.assertIn("Bad configuration format: mysql-userdb", server.output())
 
+    def test_the_unpatched_server_starts_without_prometheus_when_a_file_asks_for_it(self):
+        with unpatched(["-z"], conf="prometheus\n") as server:
+            self.assertIn("Bad configuration format: prometheus", server.output())
+
     def test_the_unpatched_server_answers_with_its_whole_usage(self):
-        result = run(UNPATCHED, *HARMLESS, "-n", "--mysql-userdb=x")
-        self.assertGreater(result.stderr.count("\n"), 200)
+        for option in ("--mysql-userdb=x", "--prometheus"):
+            result = run(UNPATCHED, *HARMLESS, "-n", option)
+            self.assertGreater(result.stderr.count("\n"), 200)
 
 
 class AcceptedOptions(unittest.TestCase):
@@ -234,6 +244,19 @@ class NothingElseListens(unittest.TestCase):
         with server:
             wait_for(lambda: server.port in listening_ports(server.process.pid), "a TCP listener")
             self.assertEqual(listening_ports(server.process.pid), {server.port})
+
+    # Of the kernel, where it has no SCTP, or of the server.
+    SCTP = re.compile("socket: Protocol not supported|SCTP listener opened on")
+
+    def test_there_is_no_sctp(self):
+        for tls in (False, True):
+            with Server(options=["-z"], tls=tls) as server:
+                wait_for(lambda s=server: s.port in listening_ports(s.process.pid), "a TCP listener")
+                self.assertNotRegex(server.output(), self.SCTP)
+
+    def test_the_unpatched_server_listens_for_sctp(self):
+        with unpatched(["-z"]) as server:
+            self.assertRegex(server.output(), self.SCTP)
 
     def test_the_unpatched_server_opens_a_cli(self):
         port = free_port()
@@ -362,7 +385,7 @@ class NotInTheProgram(unittest.TestCase):
              b"\0handle_http_echo\0", b"\0is_http\0", b"\0setup_admin_thread\0", b"\0admin_server_receive_message\0",
              b"\0del_alternate_server\0", b"\0check_password\0", b"\0turn_cancel_session\0")
     TEXTS = (b"psd <file-name> - dump", b"https admin connection", b"/.well-known/acme-challenge/", b"<html",
-             b"IO method (admin thread)", b"libtelnet", b"HTTP/1.1")
+             b"IO method (admin thread)", b"libtelnet", b"HTTP/1.1", b"SCTP listener opened on")
 
     def test_the_program_has_none_of_it(self):
         with open(TURNSERVER, "rb") as program:

@@ -1,4 +1,4 @@
-"""Rows 3, 17, 29, 32, 39, 42, 51 and 58: what no client can see, shown with the source."""
+"""Rows 3, 17, 29, 32, 39, 42, 51, 58, 67, 68 and 71: what no client can see, shown with the source."""
 
 import unittest
 
@@ -43,6 +43,27 @@ class UnterminatedStrings(Whitebox, unittest.TestCase):
 class EvenPort(Whitebox, unittest.TestCase):
     ROW, ID, CASE = 58, "even-port-releases-65535", "even-port"
     WHY_NOT_FROM_OUTSIDE = "it takes a nearly empty pool in a rare order; the program makes thousands of pools"
+
+
+class FingerprintRoom(Whitebox, unittest.TestCase):
+    """tests/fuzz/stun_build_fuzzer.cpp looks for it, too."""
+
+    ROW, ID, CASE = 67, "fingerprint-overwrites-payload", "fingerprint-room"
+    WHY_NOT_FROM_OUTSIDE = "the server reads 16 KiB of a datagram, with which no indication of its gets so large"
+
+
+class ChallengeLength(Whitebox, unittest.TestCase):
+    """tests/fuzz/stun_message_fuzzer.cpp looks for it, too."""
+
+    ROW, ID, CASE = 68, "challenge-overflows-client", "challenge-length"
+    WHY_NOT_FROM_OUTSIDE = "a client's: no server reads a challenge; the program is a client of a hostile server"
+
+
+class SentSize(Whitebox, unittest.TestCase):
+    """tests/abi/test_datagrams.py shows it with our server as it is, whose batches of datagrams make it frequent."""
+
+    ROW, ID, CASE = 71, "size-of-freed-buffer", "sent-size"
+    WHY_NOT_FROM_OUTSIDE = "the buffer is only freed while the engine keeps 64 others, and what was in it is mostly left"
 
 
 if __name__ == "__main__":

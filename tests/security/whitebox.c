@@ -202,6 +202,9 @@ int main(int argc, char **argv)
 		{ "port-pool", case_port_pool },
 		{ "even-port", case_even_port },
 		{ "database-strings", case_database_strings },
+		{ "fingerprint-room", case_fingerprint_room },
+		{ "challenge-length", case_challenge_length },
+		{ "sent-size", case_sent_size },
 	};
 	size_t i;
 	for(i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); ++i) {

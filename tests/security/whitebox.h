@@ -5,5 +5,8 @@
 int case_port_pool(void);
 int case_even_port(void);
 int case_database_strings(void);
+int case_fingerprint_room(void);
+int case_challenge_length(void);
+int case_sent_size(void);
 
 #endif

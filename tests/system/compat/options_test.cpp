@@ -41,10 +41,11 @@ bool is_removed(const std::string& name) {
          name.rfind("web-admin", 0) == 0;
 }
 
-/// Their rows are in either source, and in a program that was built with the driver.
-bool is_of_a_driver(const std::string& name) {
+/// Of a database's driver or of the Prometheus exporter: their rows are in either source, and in a
+/// program that was built with it.
+bool is_of_an_optional_part(const std::string& name) {
   return name == "psql-userdb" || name == "sql-userdb" || name == "mysql-userdb" ||
-         name == "mongo-userdb";
+         name == "mongo-userdb" || name.rfind("prometheus", 0) == 0;
 }
 
 struct Attempt {
@@ -140,7 +141,7 @@ TEST_CASE("the patched server's help has the plugin, and not what is gone") {
 
 TEST_CASE("each option of the unpatched server is taken or refused alike by the patched one") {
   for (const auto& [name, argument] : options_of(COTURN_UNPATCHED_SOURCE_DIR)) {
-    if (is_removed(name) || is_of_a_driver(name)) continue;
+    if (is_removed(name) || is_of_an_optional_part(name)) continue;
     // What is no peer is refused by the patched server only.
     const std::string some = name.ends_with("-peer-ip") ? "=192.0.2.1" : "=1";
     const std::string value = argument == "required_argument" ? some : "";
