@@ -41,6 +41,11 @@ Quota read_quota(const ConfigTable& table) {
   if (quota.per_client && *quota.per_client > quota.volume)
     table.report("per_client", format_octets(*quota.per_client) +
                                    "; allowed: at most the volume, " + format_octets(quota.volume));
+  if (table.find("clients") != nullptr && !quota.per_client)
+    table.report(
+        "clients",
+        "it bounds the clients that have a volume of their own; allowed: with per_client only");
+  table.integer("clients", quota.clients_max, 1, quota_clients_max);
   return quota;
 }
 
@@ -48,8 +53,8 @@ void read_quotas(const ConfigTable& csp_table, Csp& csp) {
   const auto quotas = csp_table.table("quota", {"audio", "video", "data"});
   for (MediaType media : all_media_types) {
     if (!quotas) break;
-    const auto table = quotas->table(
-        to_string(media), {"volume", "period", "rate", "allocations", "per_client", "charge"});
+    const auto table = quotas->table(to_string(media), {"volume", "period", "rate", "allocations",
+                                                        "per_client", "clients", "charge"});
     if (table) csp.quotas.emplace(media, read_quota(*table));
   }
   if (csp.quotas.empty())

@@ -1,6 +1,7 @@
 #include "broker/account_book.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace plugin {
@@ -19,6 +20,11 @@ void change(SlotTotals& sum, const SlotTotals& more, bool negative) {
   one(sum.charged_octets, more.charged_octets);
 }
 
+bool is_nothing(const SlotTotals& totals) {
+  return totals.octets[0] == 0 && totals.octets[1] == 0 && totals.packets[0] == 0 &&
+         totals.packets[1] == 0 && totals.charged_octets == 0;
+}
+
 }  // namespace
 
 Account* AccountBook::find(const broker::AccountKey& key) const {
@@ -34,7 +40,12 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   auto account = std::make_unique<Account>(key, index);
   account->period_kind = kind;
   account->period = period;
-  if (const auto left = left_.find(key); left != left_.end()) {
+  const auto left = left_.find(key);
+  if (!key.client.empty()) {
+    client_room_.take({key.csp, key.media});
+    if (left == left_.end()) count_name(key);
+  }
+  if (left != left_.end()) {
     slot->closed = left->second;
     if (key.client.empty()) change(retired_[{key.csp, key.media}], left->second, true);
     account->granted_octets = left->second.charged_octets;
@@ -47,7 +58,6 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   Account* added = account.get();
   note_active(*added);
   index_.set(index, added);
-  if (!key.client.empty()) ++clients_;
   accounts_.emplace(key, std::move(account));
   return added;
 }
@@ -71,15 +81,21 @@ void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) c
 
 void AccountBook::erase(Account& account) {
   AccountSlot& slot = table_.account(account.slot);
-  left_[account.key] = slot.closed;
-  if (account.key.client.empty())
-    change(retired_[{account.key.csp, account.key.media}], slot.closed, false);
+  const ClientRoom::Quota quota{account.key.csp, account.key.media};
+  // Who used nothing comes back as one that was never there, and costs nothing meanwhile.
+  const bool leaves_nothing = is_nothing(slot.closed);
+  if (!leaves_nothing) left_[account.key] = slot.closed;
+  if (account.key.client.empty()) {
+    change(retired_[quota], slot.closed, false);
+  } else {
+    client_room_.give_back(quota);
+    if (leaves_nothing) uncount_name(account.key);
+  }
   index_.set(account.slot, nullptr);
   table_.free_account(slot);
   in_order_.clear();
   note_change();
   if (account.active) std::erase(active_, &account);
-  if (!account.key.client.empty()) --clients_;
   accounts_.erase(account.key);
 }
 
@@ -121,10 +137,25 @@ void AccountBook::find_first_end() {
 }
 
 void AccountBook::forget_before(const broker::AccountKey& earlier) {
-  std::erase_if(left_, [&](const auto& entry) {
-    return entry.first.csp == earlier.csp && entry.first.media == earlier.media &&
-           entry.first.period_start_s < earlier.period_start_s;
-  });
+  const auto first = left_.lower_bound({earlier.csp, earlier.media, INT64_MIN, ""});
+  const auto end = left_.lower_bound({earlier.csp, earlier.media, earlier.period_start_s, ""});
+  for (auto entry = first; entry != end; ++entry)
+    if (!entry->first.client.empty()) uncount_name(entry->first);
+  left_.erase(first, end);
+}
+
+void AccountBook::count_name(const broker::AccountKey& key) {
+  ++names_[{key.csp, key.media, key.period_start_s}];
+}
+
+void AccountBook::uncount_name(const broker::AccountKey& key) {
+  const auto found = names_.find({key.csp, key.media, key.period_start_s});
+  if (--found->second == 0) names_.erase(found);
+}
+
+std::size_t AccountBook::names_beside(const broker::AccountKey& key) const {
+  const auto found = names_.find({key.csp, key.media, key.period_start_s});
+  return found == names_.end() ? 0 : found->second;
 }
 
 }  // namespace plugin

@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "broker/client_room.h"
 #include "credit/account.h"
 #include "credit/account_index.h"
 #include "meter/meter_table.h"
@@ -29,7 +31,7 @@ class AccountBook {
                              broker::Period period);
 
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
-  /// What it used is remembered, should it come back in this incarnation: a client returns, or the wall
+  /// What it used, if anything, is remembered, should it come back in this incarnation: a client returns, or the wall
   /// clock is set back into a period that is over.
   void erase(Account& account);
 
@@ -81,10 +83,14 @@ class AccountBook {
     for (const auto& [key, totals] : left_) visit(key, totals);
   }
   [[nodiscard]] std::size_t size() const { return accounts_.size(); }
-  /// Those of a single client.
-  [[nodiscard]] std::size_t clients() const { return clients_; }
+  /// For accounts of single clients. add() does not ask whether there is any.
+  [[nodiscard]] ClientRoom& client_room() { return client_room_; }
+  /// Client names that have an account of this one's CSP, media type and period, or had one and used something.
+  [[nodiscard]] std::size_t names_beside(const broker::AccountKey& key) const;
 
  private:
+  void count_name(const broker::AccountKey& key);
+  void uncount_name(const broker::AccountKey& key);
   /// All, by key: walking a map of ten thousand takes ten times as long as this.
   [[nodiscard]] const std::vector<Account*>& in_order() const;
 
@@ -93,7 +99,9 @@ class AccountBook {
   std::uint64_t changes_ = 0;
   broker::UnixSeconds first_end_s_ = broker::period_never_ends;
   std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
-  std::size_t clients_ = 0;
+  ClientRoom client_room_;
+  using Names = std::tuple<std::string, broker::MediaType, broker::UnixSeconds>;
+  std::map<Names, std::size_t> names_;
   std::vector<Account*> active_;
   mutable std::vector<Account*> in_order_;  ///< empty: to be made again
   std::map<broker::AccountKey, SlotTotals>

@@ -1,5 +1,5 @@
 // Which allocations are let in, and how many at once (broker.h).
-#include <algorithm>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -17,9 +17,20 @@ bool refuses(const Account* account) {
   return account != nullptr && refuses(account->stage.load(std::memory_order_acquire));
 }
 
+bool undecided(const Account* account) {
+  return account != nullptr && !account->ready.load() && !refuses(account);
+}
+
 }  // namespace
 
+bool Broker::has_place(const Account& account) {
+  return account.places == nullptr || account.places->spare() != 0;
+}
+
+/// nullptr: there is none, or none is needed as the CSP's account lets nobody in: whoever is refused anyway must not
+/// take room, here and in the ledger, from others.
 Account* Broker::client_account(const AllocationSlot& slot, Account& account) {
+  if (!account.ready.load() || refuses(&account) || !has_place(account)) return nullptr;
   const auto* quota = quota_of(account.key);
   if (quota == nullptr || !quota->per_client) return nullptr;
   return account_for(account.key.csp, account.key.media, *quota, client_name(slot));
@@ -34,26 +45,31 @@ void Broker::serve_admissions() {
   keeper_->serve();
 }
 
+/// Asks the ledger for those of which it has told nothing yet.
+void Broker::warm(const std::vector<Account*>& accounts) {
+  std::vector<Account*> cold;
+  std::unordered_set<const Account*> seen;
+  for (Account* account : accounts)
+    if (undecided(account) && seen.insert(account).second) cold.push_back(account);
+  settler_->exchange(cold, Settler::Ask::at_least);
+}
+
 void Broker::decide_admissions(std::vector<AdmissionRequest> requests) {
   if (requests.empty()) return;
-  std::vector<Account*> cold;
-  std::vector<Account*> clients(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto& request = requests[i];
+  std::vector<Account*> accounts;
+  for (auto& request : requests) {
     if (Account* next = request.account->successor.load(); next != nullptr) {
       request.account = next;
       request.slot->account = next->slot;
     }
-    if (request.client_account) clients[i] = client_account(*request.slot, *request.account);
-    for (Account* account : {request.account, clients[i]})
-      if (account != nullptr && !account->ready.load() && !refuses(account) &&
-          std::find(cold.begin(), cold.end(), account) == cold.end())
-        cold.push_back(account);
+    accounts.push_back(request.account);
   }
-  settler_->exchange(cold, Settler::Ask::at_least);
-  const auto undecided = [](const Account* account) {
-    return account != nullptr && !account->ready.load() && !refuses(account);
-  };
+  warm(accounts);
+  std::vector<Account*> clients;
+  for (const auto& request : requests)
+    clients.push_back(request.client_account ? client_account(*request.slot, *request.account)
+                                             : nullptr);
+  warm(clients);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto& request = requests[i];
     const bool waits = !drain_.active() && (undecided(request.account) || undecided(clients[i]));
@@ -90,11 +106,16 @@ bool Broker::complete(const AdmissionRequest& request, Account* client) {
     host_.complete(request.request_id, TURN_VERDICT_REJECT, answer);
     return true;
   };
-  if (drain_.active() || (request.client_account && client == nullptr))
-    return reject(stun_insufficient_capacity);
+  if (drain_.active()) return reject(stun_insufficient_capacity);
   // It may have waited for the ledger while an operator revoked it.
   if (revocations_->cover(request.account->key.csp, slot.who_hash, slot.issued_s))
     return reject(stun_unauthorized);
+  if (request.client_account && client == nullptr) {
+    if (refuses(request.account)) return reject(stun_allocation_quota_reached);
+    if (has_place(*request.account)) return reject(stun_insufficient_capacity);
+    if (may_wait_for_place(*request.account->places)) return false;
+    return reject(stun_allocation_quota_reached);
+  }
   switch (admit(slot, *request.account, client)) {
     case Admission::no_place:
       if (may_wait_for_place(*request.account->places)) return false;

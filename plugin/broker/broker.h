@@ -162,6 +162,8 @@ class Broker final : public Control, public BrokerDesk {
   // admissions.cpp
   void serve_admissions();
   void decide_admissions(std::vector<AdmissionRequest> requests);
+  void warm(const std::vector<Account*>& accounts);
+  [[nodiscard]] static bool has_place(const Account& account);
   [[nodiscard]] bool complete(const AdmissionRequest& request, Account* client);
   void give_up_waiting(const AdmissionRequest& request);
   [[nodiscard]] bool may_wait_for_place(const Places& places) const;
@@ -173,7 +175,8 @@ class Broker final : public Control, public BrokerDesk {
   // configure.cpp
   void apply(std::shared_ptr<const broker::Config> config);
   void apply_quota(Account& account, const broker::Quota& quota);
-  [[nodiscard]] std::size_t clients_allowed() const;
+  void share_client_room();
+  [[nodiscard]] bool has_room(const broker::AccountKey& key, const broker::Quota& quota);
   [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
                                      const broker::Quota& quota, const std::string& client);
   /// The account's allocations move to the successor with their next packet. To be followed by
@@ -240,7 +243,6 @@ class Broker final : public Control, public BrokerDesk {
   const Clock& clock_;
   std::string config_file_;
   std::shared_ptr<const broker::Config> config_;
-  std::size_t clients_max_ = 0;  ///< accounts of single clients, as configured
   std::shared_ptr<const broker::Config> started_config_;  ///< some of it holds until a restart
   using Revocation = broker::LedgerStore::Revocation;
   std::shared_ptr<const Revocations> revocations_ = std::make_shared<Revocations>();

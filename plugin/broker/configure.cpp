@@ -38,13 +38,33 @@ const broker::Quota* Broker::quota_of(const broker::AccountKey& key) const {
 }
 
 /// Clients of one CSP must not take the place of other CSPs' accounts, of which each has a successor when
-/// its period ends.
-std::size_t Broker::clients_allowed() const {
+/// its period ends, nor of all other CSPs' clients.
+void Broker::share_client_room() {
   std::size_t quotas = 0;
-  for (const auto& [id, csp] : config_->csps) quotas += csp.quotas.size();
+  std::size_t with_clients = 0;
+  for (const auto& [id, csp] : config_->csps)
+    for (const auto& [media, quota] : csp.quotas) {
+      ++quotas;
+      if (quota.per_client) ++with_clients;
+    }
   // More quotas than at the start may be too many for the table.
   const std::size_t rest = std::max<std::size_t>(table_->header().accounts_max, quotas) - quotas;
-  return rest - std::min(quotas, rest / 2);
+  book_->client_room().resize(rest - std::min(quotas, rest / 2), with_clients);
+}
+
+/// Whether there may be an account of a client that has none; who relayed in this period comes back in any case
+/// where there is room.
+bool Broker::has_room(const broker::AccountKey& key, const broker::Quota& quota) {
+  const auto none = [&](const char* why) {
+    relay_side_->client_log().warning("{}: no account for a client of {}/{}", why, key.csp,
+                                      broker::to_string(key.media));
+    return false;
+  };
+  if (!book_->client_room().has_any({key.csp, key.media}))
+    return none("the meter table is full ([broker.limits] accounts_max)");
+  if (book_->left(key) == nullptr && book_->names_beside(key) >= quota.clients_max)
+    return none("as many client names as `clients` allows in a period");
+  return true;
 }
 
 Account* Broker::account_for(const std::string& csp, broker::MediaType media,
@@ -56,8 +76,8 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
     if (known->stage.load() == Stage::over) settler_->correct_limit(*known, limit);
     return known;
   }
-  const bool has_room = client.empty() || book_->clients() < clients_max_;
-  Account* account = has_room ? book_->add(key, quota.period, period) : nullptr;
+  if (!client.empty() && !has_room(key, quota)) return nullptr;
+  Account* account = book_->add(key, quota.period, period);
   if (account == nullptr) {
     relay_side_->client_log().warning(
         "the meter table is full ([broker.limits] accounts_max): no account for {}/{}{}", csp,
@@ -89,7 +109,7 @@ void Broker::apply_quota(Account& account, const broker::Quota& quota) {
 
 void Broker::apply(std::shared_ptr<const broker::Config> config) {
   config_ = std::move(config);
-  clients_max_ = clients_allowed();
+  share_client_room();
   bool cut = false;
   // Accounts that are there: a new limit, a new rate, or the end.
   std::vector<Account*> known;

@@ -33,19 +33,27 @@ std::vector<Account*> IdleAccounts::unused() {
   return out;
 }
 
+void IdleAccounts::free(Account& account, bool awaited) {
+  if (!settler_.is_settled(account)) settler_.release(account);
+  if (settler_.is_settled(account) && !awaited) erase(account);
+}
+
 void IdleAccounts::look_at(Account& account, bool awaited) {
   const std::int64_t idle_ms = clock_.steady_ms() - account.idle_since_ms;
   const Stage stage = account.stage.load();
   if (stage == Stage::over) {
     if (hooks_.is_published && !hooks_.is_published(account)) return;
-    if (!settler_.is_settled(account)) settler_.release(account);
-    if (settler_.is_settled(account) && !awaited) erase(account);
+    free(account, awaited);
   } else if (account.pool.load() > 0 && stage != Stage::exhausted && idle_ms >= waits_.grant_ms) {
     settler_.release(account);
   } else if (!account.key.client.empty() && stage != Stage::exhausted &&
              idle_ms >= waits_.client_ms && !account.ready.load() && !awaited &&
              settler_.is_settled(account)) {
     erase(account);
+  } else if (!account.key.client.empty() && stage == Stage::exhausted &&
+             idle_ms >= waits_.client_ms && book_.client_room().is_scarce()) {
+    // While it is here, its client is refused without asking the ledger; that is worth less than another client.
+    free(account, awaited);
   }
 }
 

@@ -35,6 +35,7 @@ class IdleAccounts {
  private:
   [[nodiscard]] std::vector<Account*> unused();
   void look_at(Account& account, bool awaited);
+  void free(Account& account, bool awaited);
   void erase(Account& account);
 
   const Clock& clock_;

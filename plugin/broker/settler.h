@@ -124,6 +124,7 @@ class Settler {
   std::uint64_t give_up_unspent(Account& account, std::uint64_t keep_octets);
   [[nodiscard]] Reports reports_of_left();
   void report_left();
+  void left_reported(ExchangeMeter::Time begun, bool taken);
   void must_report(Account& account);
   /// No grant of it may be spent any more, until the ledger has answered.
   void halt(Account& account);
@@ -157,7 +158,8 @@ class Settler {
   bool must_report_left_ =
       false;  ///< accounts that were erased: the ledger may have forgotten them
   bool reporting_left_ = false;
-  bool calling_ = false;  ///< answers that come now come at once
+  Reports left_to_report_;  ///< of them, in this round
+  bool calling_ = false;    ///< answers that come now come at once
   /// Answers may come when this is gone.
   std::shared_ptr<Settler*> self_ = std::make_shared<Settler*>(this);
 };

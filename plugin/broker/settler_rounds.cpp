@@ -2,9 +2,18 @@
 #include "broker/settler.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 namespace plugin {
+
+namespace {
+
+/// Accounts that are gone, in one call to the ledger.
+constexpr std::size_t left_in_call = 1'024;
+
+}  // namespace
 
 void Settler::must_report(Account& account) {
   // What it has never used or held the ledger need not know.
@@ -40,20 +49,29 @@ Settler::Reports Settler::reports_of_left() {
   return reports;
 }
 
+/// There may be more than one call to the ledger can hold.
 void Settler::report_left() {
-  if (!must_report_left_ || reporting_left_) return;
-  must_report_left_ = false;
-  Reports reports = reports_of_left();
-  if (reports.empty()) return;
+  if (reporting_left_) return;
+  if (std::exchange(must_report_left_, false)) left_to_report_ = reports_of_left();
+  if (left_to_report_.empty()) return;
   reporting_left_ = true;
-  link_.exchange(incarnation_, std::move(reports),
+  const auto count = std::min(left_to_report_.size(), left_in_call);
+  const auto from = left_to_report_.end() - static_cast<std::ptrdiff_t>(count);
+  Reports page(std::make_move_iterator(from), std::make_move_iterator(left_to_report_.end()));
+  left_to_report_.erase(from, left_to_report_.end());
+  link_.exchange(incarnation_, std::move(page),
                  [self = std::weak_ptr(self_), begun = meter_->begin()](const auto& grants) {
-                   const auto settler = self.lock();
-                   if (settler == nullptr) return;
-                   (*settler)->meter_->end(begun, grants.ok());
-                   (*settler)->reporting_left_ = false;
-                   if (!grants) (*settler)->must_report_left_ = true;
+                   if (const auto settler = self.lock())
+                     (*settler)->left_reported(begun, grants.ok());
                  });
+}
+
+void Settler::left_reported(ExchangeMeter::Time begun, bool taken) {
+  meter_->end(begun, taken);
+  reporting_left_ = false;
+  // From the start: what was taken before may be forgotten, too.
+  if (!taken) must_report_left_ = true;
+  if (taken && !ending_) report_left();
 }
 
 /// Relays that were started together, or waited for the ledger together, are not to report together for
@@ -85,8 +103,9 @@ void Settler::report_changes() {
           static_cast<double>(elapsed_ms);
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
-    const bool news = octets != account.reported_octets ||
-                      account.stage.load() == Stage::exhausted || account.tell_in_round;
+    // What others give back may open it again.
+    const bool may_open = link_.is_shared() && account.stage.load() == Stage::exhausted;
+    const bool news = octets != account.reported_octets || may_open || account.tell_in_round;
     // A ledger that learns is asked until it has learned, for those that relay and one more; for the
     // others, what is left of them is known with the next round.
     const bool busy = account.live.load() != 0 || account.refused_octets.load() != 0;

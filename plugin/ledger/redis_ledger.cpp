@@ -1,6 +1,7 @@
 #include "ledger/redis_ledger.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -27,6 +28,8 @@ namespace {
 /// Reports in one script, so that no call holds the server for long.
 constexpr std::size_t reports_max = 128;
 constexpr std::size_t report_arguments = 9;
+/// Of the last ones.
+constexpr std::size_t told_at_once = 4'096;
 /// How often to look for a loss: what it forgot is to be told again while it learns.
 constexpr std::int64_t looks_in_validity = 5;
 /// All relays of a fleet together make so many rounds of reports that one server bears it.
@@ -137,15 +140,21 @@ void RedisLedger::exchange(const Incarnation& incarnation, Reports reports,
 void RedisLedger::end(const Incarnation& incarnation, Reports last_reports, Done<Nothing> done) {
   if (last_reports.size() <= reports_max)
     return send(incarnation, std::move(last_reports), Kind::end, when_taken(std::move(done)));
-  // What does not fit one script is told before: an end that overtook a part of it, sent again for whatever
-  // reason, would leave that part out.
-  send(incarnation, std::move(last_reports), Kind::report,
-       [self = std::weak_ptr(self_), incarnation,
+  // What does not fit one script is told before, and not more at a time than may wait for Redis: an end that
+  // overtook a part of it, sent again for whatever reason, would leave that part out.
+  const auto from =
+      last_reports.end() - static_cast<std::ptrdiff_t>(std::min(last_reports.size(), told_at_once));
+  Reports told_now(std::make_move_iterator(from), std::make_move_iterator(last_reports.end()));
+  last_reports.erase(from, last_reports.end());
+  send(incarnation, std::move(told_now), Kind::report,
+       [self = std::weak_ptr(self_), incarnation, later = std::move(last_reports),
         done = std::move(done)](const Result<std::vector<Grant>>& told) mutable {
          const auto ledger = self.lock();
          if (!ledger) return;
-         if (!told && !broker::says_ended(told.error())) return done(told.error());
-         (*ledger)->send(incarnation, {}, Kind::end, when_taken(std::move(done)));
+         // Who has ended takes no report any more.
+         const bool ended = !told && broker::says_ended(told.error());
+         if (!told && !ended) return done(told.error());
+         (*ledger)->end(incarnation, ended ? Reports{} : std::move(later), std::move(done));
        });
 }
 

@@ -105,6 +105,11 @@ TEST_CASE("accounts of a period are forgotten months after it, accounts for ever
   };
   CHECK(ttl_s(acme_video, 0) == -1);
   CHECK(ttl_s(acme_video, 1'790'000'000) > 99 * 86'400);
+  broker::AccountKey client = acme_video;
+  client.client = "alice:2";
+  CHECK(ttl_s(client, 0) == -1);
+  CHECK(ttl_s(client, 1'790'000'000) > 39 * 86'400);
+  CHECK(ttl_s(client, 1'790'000'000) <= 40 * 86'400);
   // What was forgotten leaves the list of accounts when others come.
   const auto shard = plugin::ledger_keys::shard_of(acme_video);
   broker::AccountKey ended = acme_video;

@@ -52,6 +52,7 @@ period = "month"
 rate = "2.5 Mbit/s"
 allocations = 40
 per_client = "20 GiB"
+clients = 7000
 charge = "peer_to_client"
 )";
 
@@ -141,12 +142,14 @@ TEST_CASE("every key of a full configuration arrives") {
   CHECK(video.rate == broker::BitRate{2'500'000});
   CHECK(video.allocations_max == 40U);
   CHECK(video.per_client == broker::Octets{std::uint64_t{20} << 30});
+  CHECK(video.clients_max == 7'000);
   const broker::Quota& data = acme.quotas.at(MediaType::data);
   CHECK(data.period == broker::PeriodKind::total);
   CHECK(data.charge == broker::Charge::both);
   CHECK_FALSE(data.rate);
   CHECK_FALSE(data.allocations_max);
   CHECK_FALSE(data.per_client);
+  CHECK(data.clients_max == 50'000);
 
   CHECK(config.csps.at("b.c").name == "b.c");
   CHECK(config.csps.at("b.c").quotas.at(MediaType::audio).volume.count == 0);

@@ -93,6 +93,7 @@
 //   rate              of one allocation, such as "2 Mbit/s"; unlimited when left out
 //   allocations       at once, over all relays that share the ledger, 1 .. 1'048'576; unlimited when left out
 //   per_client        volume of one client name in one period, at most `volume`
+//   clients           with per_client: names that a relay lets in in one period, 1 .. 1'000'000
 #pragma once
 
 #include <cstddef>
@@ -125,6 +126,7 @@ inline constexpr std::size_t include_patterns_max = 64;
 inline constexpr std::size_t include_files_max = 4096;
 inline constexpr std::size_t relay_urls_max = 32;
 inline constexpr std::uint32_t quota_allocations_max = 1'048'576;
+inline constexpr std::uint32_t quota_clients_max = 1'000'000;
 inline constexpr std::size_t thresholds_max = 16;
 inline constexpr std::int64_t drain_time_s_max = 86'400;
 inline constexpr std::size_t listen_addresses_max = 16;  ///< of [broker.http], each of two kinds
@@ -143,6 +145,7 @@ struct Quota {
   std::optional<BitRate> rate;                   ///< per allocation, charged directions together
   std::optional<std::uint32_t> allocations_max;  ///< at once, over all relays
   std::optional<Octets> per_client;              ///< volume of one client name in one period
+  std::uint32_t clients_max = 50'000;            ///< names with such a volume, on each relay
   friend bool operator==(const Quota&, const Quota&) = default;
 };
 

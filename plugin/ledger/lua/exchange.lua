@@ -44,11 +44,14 @@ end
 -- When the accounts of a period, and ended incarnations, are forgotten: relays that were away for as long may
 -- still have settled.
 local ended_kept_s = 100 * 86400
+-- A client's in a period of a month; anybody may make names up, and many.
+local client_kept_s = 40 * 86400
 
 local function begin_account(key)
   redis.call('SADD', KEYS[5], key)
-  if string.match(key, ':account:[^:]*:[^:]*:([^:]*):') ~= '0' then
-    redis.call('EXPIRE', key, ended_kept_s)
+  local period, client = string.match(key, ':account:[^:]*:[^:]*:([^:]*):(.*)$')
+  if period ~= '0' then
+    redis.call('EXPIRE', key, client == '' and ended_kept_s or client_kept_s)
   end
   -- Those that were forgotten leave the set little by little.
   for _, other in ipairs(redis.call('SRANDMEMBER', KEYS[5], 4)) do
