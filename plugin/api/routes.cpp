@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/admin.h"
 #include "api/health.h"
@@ -20,6 +21,21 @@ namespace {
 using http::Request;
 using http::Response;
 using Function = Response (*)(ApiContext&, const Request&);
+
+/// What is the same for everybody costs as much as any answer: who asks too often gets the problem instead.
+http::Handler limited(ApiContext& context, http::Handler serve) {
+  return [&context, serve = std::move(serve)](const Request& request) {
+    Visit visit(context, request);
+    try {
+      visit.draw_address();
+    } catch (Refusal& flood) {
+      visit.add_cors(flood.response);
+      add_common_headers(flood.response);
+      return std::move(flood.response);
+    }
+    return serve(request);
+  };
+}
 
 /// As the other files that do not change while the process runs.
 Response fixed(std::string_view path, std::string_view content_type, std::string_view content,
@@ -73,17 +89,20 @@ void add_admin(http::Router& router, ApiContext& context, const std::shared_ptr<
 void add_fixed(http::Router& router, ApiContext& context) {
   router.add("GET", "/healthz", [&context](const Request&) { return get_healthz(context.board); });
   router.add("GET", "/readyz", [&context](const Request&) { return get_readyz(context.board); });
-  router.add("GET", "/openapi.json", [](const Request& request) {
+  const auto add = [&](std::string_view path, http::Handler serve) {
+    router.add("GET", path, limited(context, std::move(serve)));
+  };
+  add("/openapi.json", [](const Request& request) {
     return fixed("/openapi.json", "application/json", web::content_openapi_json, request);
   });
   for (const ProblemKind& kind : problem_kinds()) {
     const std::string page = problem_page(kind.name)->body;
-    router.add("GET", "/problems/" + std::string(kind.name), [page](const Request& request) {
+    add("/problems/" + std::string(kind.name), [page](const Request& request) {
       return fixed("", "text/plain; charset=utf-8", page, request);
     });
   }
   for (const web::WebFile& file : web::web_files())
-    router.add("GET", file.path, [&context, &file](const Request& request) {
+    add(file.path, [&context, &file](const Request& request) {
       if (file.example && !context.board.get()->config->http.example)
         return problem(ProblemType::not_found,
                        "the example page is served with example = true in [broker.http]");

@@ -45,6 +45,8 @@ void RecordStream::look() {
   const std::int64_t now_ms = clock_.steady_ms();
   if (now_ms < next_ms_) return;
   next_ms_ = now_ms + gather_ms;
+  if (open_ != 0) return;
+  to_send_octets_ = tail_.octets_left();
   flush();
 }
 
@@ -56,6 +58,7 @@ void RecordStream::flush() {
     host_.error("usage records were deleted before the stream {} had them", key);
   failed_ = false;
   const auto& records = lines.value();
+  note_sent(records);
   open_ = (records.size() + records_in_command - 1) / records_in_command;
   for (std::size_t first = 0; first < records.size(); first += records_in_command) {
     std::vector<std::string> arguments{std::to_string(records_max_)};
@@ -71,14 +74,25 @@ void RecordStream::flush() {
   }
 }
 
+/// What follows the batch need not wait, up to what there was when it was looked.
+void RecordStream::note_sent(const std::vector<std::string>& records) {
+  std::uint64_t octets = 0;
+  for (const std::string& record : records) octets += record.size() + 1;
+  to_send_octets_ = records.empty() ? 0 : to_send_octets_ - std::min(to_send_octets_, octets);
+}
+
 void RecordStream::take(bool stored, const std::string& error) {
   failed_ = failed_ || !stored;
   if (!stored && std::exchange(told_, error) != error)
     host_.warning("usage records wait for the stream {}: {}", key, error);
   if (open_ != 0) return;
-  if (failed_) return tail_.rewind();
+  if (failed_) {
+    to_send_octets_ = 0;
+    return tail_.rewind();
+  }
   told_.clear();
-  if (auto status = tail_.commit(); !status) host_.error("{}", status.error().message);
+  if (auto status = tail_.commit(); !status) return host_.error("{}", status.error().message);
+  if (to_send_octets_ != 0) flush();
 }
 
 }  // namespace plugin

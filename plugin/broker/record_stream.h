@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clock.h"
 #include "host.h"
@@ -26,7 +27,8 @@ class RecordStream {
   RecordStream(redis::Client& client, const Host& host, const Clock& clock,
                std::string records_path, std::uint32_t records_max);
 
-  /// To be called about once a second: sends what has come in within a few seconds.
+  /// To be called about once a second: sends what has come in within a few seconds, one batch after the other
+  /// has been answered. After an error the rest waits for the next time.
   void look();
   /// Sends what there is, if nothing is on its way. To be called until it is idle before a stop.
   void flush();
@@ -36,6 +38,7 @@ class RecordStream {
   [[nodiscard]] bool is_idle() const { return open_ == 0; }
 
  private:
+  void note_sent(const std::vector<std::string>& records);
   void take(bool stored, const std::string& error);
 
   redis::Client& client_;
@@ -45,6 +48,8 @@ class RecordStream {
   std::uint32_t records_max_;
   std::size_t open_ = 0;      ///< commands that are on their way
   std::int64_t next_ms_ = 0;  ///< steady
+  /// Of what there was at the last look, that no batch has had yet.
+  std::uint64_t to_send_octets_ = 0;
   bool failed_ = false;
   std::string told_;  ///< the last error, told once
   std::uint64_t gaps_told_ = 0;

@@ -105,7 +105,11 @@ void Broker::leave_nothing() {
 broker::Status Broker::remember_life(const broker::Incarnation& who,
                                      const std::vector<broker::UsageReport>& last_reports) {
   if (!ended_lives_) return broker::Nothing{};
-  return ended_lives_->remember(who, last_reports, now_s());
+  auto status = ended_lives_->remember(who, last_reports, now_s());
+  if (const auto dropped = ended_lives_->dropped(); dropped != 0)
+    host_.warning("{} reports of ended incarnations are no longer kept for a Redis that forgets",
+                  dropped);
+  return status;
 }
 
 /// One of which nothing is left here.

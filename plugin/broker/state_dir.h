@@ -12,7 +12,7 @@ namespace plugin {
 
 class StateDir {
  public:
-  /// Makes the directory (mode 0750) when it is missing, and locks it. An error when another
+  /// Makes the directory (mode 0700) when it is missing, and locks it. One that is there keeps its mode. An error when another
   /// process holds it.
   [[nodiscard]] static broker::Result<StateDir> open(const std::string& path);
 

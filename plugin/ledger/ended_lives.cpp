@@ -133,13 +133,35 @@ Status EndedLives::remember(const broker::Incarnation& who,
   });
   // Nothing is lost of one that used nothing.
   if (!life.reports.empty()) lives_.push_back(std::move(life));
-  std::size_t reports = 0;
-  for (const Life& each : lives_) reports += each.reports.size();
-  while (lives_.size() > lives_max || reports > reports_max) {
-    reports -= lives_.front().reports.size();
-    lives_.pop_front();
-  }
+  keep_bounds();
   return save();
+}
+
+void EndedLives::keep_bounds() {
+  while (lives_.size() > lives_max) lives_.pop_front();
+  std::size_t reports = 0;
+  for (const Life& life : lives_) reports += life.reports.size();
+  dropped_ = reports - std::min(reports, reports_max);
+  if (dropped_ == 0) return;
+  // A CSP's own account has what all its clients used, and is what it pays for.
+  const auto is_of_client = [](const UsageReport& report) {
+    return !report.account.client.empty();
+  };
+  const std::size_t left = dropped_ - drop(dropped_, is_of_client);
+  drop(left, [](const UsageReport&) { return true; });
+  std::erase_if(lives_, [](const Life& life) { return life.reports.empty(); });
+}
+
+std::size_t EndedLives::drop(std::size_t reports_most,
+                             const std::function<bool(const UsageReport&)>& which) {
+  std::size_t dropped = 0;
+  for (Life& life : lives_)
+    std::erase_if(life.reports, [&](const UsageReport& report) {
+      if (dropped == reports_most || !which(report)) return false;
+      ++dropped;
+      return true;
+    });
+  return dropped;
 }
 
 const EndedLives::Life* EndedLives::find(const broker::Incarnation& who) const {

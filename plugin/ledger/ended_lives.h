@@ -5,8 +5,10 @@
 // the end, would grant what they used once more.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,11 +31,14 @@ class EndedLives {
   /// The file at `path` if there is one: JSON, replaced as a whole.
   [[nodiscard]] static broker::Result<EndedLives> open(std::string path);
 
-  /// Durable when it returns. The oldest ones are dropped beyond these bounds; so are accounts that the
-  /// life has not used.
+  /// Durable when it returns. Beyond these bounds are dropped: the oldest of too many lives; of too many
+  /// reports those of single clients, of the oldest life first, and a CSP's own only when there are no others.
+  /// Accounts that the life has not used are not kept.
   [[nodiscard]] broker::Status remember(const broker::Incarnation& who,
                                         const std::vector<broker::UsageReport>& last_reports,
                                         broker::UnixSeconds now_s);
+  /// So many reports, of whichever lives, were too many for the last call of remember().
+  [[nodiscard]] std::size_t dropped() const { return dropped_; }
   /// Null: not known.
   [[nodiscard]] const Life* find(const broker::Incarnation& who) const;
   /// The oldest first.
@@ -42,9 +47,14 @@ class EndedLives {
  private:
   explicit EndedLives(std::string path) : path_(std::move(path)) {}
   [[nodiscard]] broker::Status save() const;
+  void keep_bounds();
+  /// At most so many, the oldest life's first; how many it were.
+  std::size_t drop(std::size_t reports_most,
+                   const std::function<bool(const broker::UsageReport&)>& which);
 
   std::string path_;
   std::deque<Life> lives_;
+  std::size_t dropped_ = 0;
 };
 
 }  // namespace plugin

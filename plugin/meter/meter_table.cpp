@@ -94,8 +94,11 @@ broker::Result<MeterTable> MeterTable::open(const std::string& path) {
 AccountSlot* MeterTable::take_account(const broker::AccountKey& key) {
   AccountSlot* slot = nullptr;
   if (accounts_free_ != 0) {
-    for (auto& candidate : accounts())
-      if (candidate.state.load() == SlotState::free) slot = &candidate;
+    const auto all = accounts();
+    const auto free = std::ranges::find_if(all, [](const AccountSlot& candidate) {
+      return candidate.state.load() == SlotState::free;
+    });
+    if (free != all.end()) slot = &*free;
     --accounts_free_;
   }
   if (slot == nullptr) {

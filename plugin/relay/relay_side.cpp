@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <variant>
 
 #include "credit/slice.h"
 #include "meter/meter_access.h"
+#include "relay/foreign_name.h"
 
 namespace plugin {
 
@@ -80,6 +83,7 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
   };
 
   broker::UserCheck check = broker::ForeignUser{};
+  std::optional<std::string> foreign;
   Holder holder;
   if (in.authenticated_by_plugin) {
     check = broker::check_username(username, *now.config, clock_.unix_ms() / 1000);
@@ -96,8 +100,10 @@ turn_verdict RelaySide::allocation_wanted(const turn_allocation_request& in,
                           broker::for_log(username));
       return reject(stun_forbidden);
     }
+    foreign = foreign_client_name(username);
+    if (!foreign) return reject(stun_server_error);
     holder.csp = now.config->default_csp;
-    holder.name = username;
+    holder.name = *foreign;
     holder.issued_s = clock_.unix_ms() / 1000;
   }
   if (is_revoked(*now.revocations, holder)) {

@@ -1,7 +1,12 @@
 #include "sqlite/sqlite_handle.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <system_error>
 #include <utility>
+
+#include "unique_fd.h"
 
 namespace plugin {
 
@@ -9,6 +14,21 @@ using broker::Error;
 using broker::Nothing;
 using broker::Result;
 using broker::Status;
+
+namespace {
+
+constexpr mode_t owner_alone = S_IRUSR | S_IWUSR;
+
+/// SQLite would make it as readable as the umask lets it, and the files beside it alike; whoever can read those
+/// can hold a lock on them that keeps the ledger from being written. What goes wrong here, SQLite finds in its
+/// turn. A file that is there is not even opened: closing it would end the locks that this process has on it.
+void create_for_owner(const std::string& path) {
+  if (path == ":memory:") return;
+  const UniqueFd created(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, owner_alone));
+}
+
+}  // namespace
 
 // A value that cannot be bound (SQLITE_NOMEM) stays NULL, and NOT NULL columns refuse it at the
 // step.
@@ -49,6 +69,7 @@ std::string SqliteStatement::text(int column) const {
 }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, std::string_view what) {
+  if (!path.empty()) create_for_owner(path);
   return open_as(path, what, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 }
 
@@ -72,6 +93,18 @@ Result<SqliteDatabase> SqliteDatabase::open_as(const std::string& path, std::str
   if ((flags & SQLITE_OPEN_READONLY) == 0 && sqlite3_db_readonly(handle, "main") == 1)
     return database.error(doing, "the file can only be read");
   return database;
+}
+
+void SqliteDatabase::keep_to_owner() const {
+  const char* name = sqlite3_db_filename(handle_.get(), "main");
+  if (name == nullptr || *name == '\0') return;
+  for (const char* end : {"", "-wal", "-shm"}) {
+    const std::string file = std::string(name) + end;
+    struct stat found {};
+    if (::lstat(file.c_str(), &found) != 0 || (found.st_mode & (S_IRWXG | S_IRWXO)) == 0) continue;
+    // Another user's stays as that one wants it.
+    static_cast<void>(::fchmodat(AT_FDCWD, file.c_str(), owner_alone, AT_SYMLINK_NOFOLLOW));
+  }
 }
 
 Status SqliteDatabase::execute(const char* sql, std::string_view doing) {

@@ -61,14 +61,18 @@ class StatementUse {
 /// An open database file.
 class SqliteDatabase {
  public:
-  /// Opens, creates if need be. Errors name the path and `what` it is. A file that can only be read is
-  /// an error.
+  /// Opens, creates if need be (mode 0600, as the files that SQLite puts beside it). Errors name the path and
+  /// `what` it is. A file that can only be read is an error.
   [[nodiscard]] static broker::Result<SqliteDatabase> open(const std::string& path,
                                                            std::string_view what = "ledger");
 
   /// A file that is there, only to be read: nothing can be changed through it.
   [[nodiscard]] static broker::Result<SqliteDatabase> open_to_read(
       const std::string& path, std::string_view what = "ledger");
+
+  /// Takes what rights group and others have on the file and those beside it, where the system lets it:
+  /// an older version left them some.
+  void keep_to_owner() const;
 
   /// Runs statements that yield no rows of interest.
   [[nodiscard]] broker::Status execute(const char* sql, std::string_view doing);

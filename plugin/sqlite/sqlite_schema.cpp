@@ -131,6 +131,7 @@ Status prepare_schema(SqliteDatabase& database, const SqliteSchema& schema) {
   // Nothing is written to a file before it is known to be ours.
   const std::string doing = opening(schema);
   if (const Result<bool> empty = is_new(database, schema); !empty) return empty.error();
+  database.keep_to_owner();
   if (Status sound = check_not_damaged(database, doing); !sound) return sound;
   if (Status journal = set_journal(database, doing); !journal) return journal;
   return create_or_migrate(database, schema);

@@ -332,15 +332,17 @@ describe("the HTTP API is what its OpenAPI document says", () => {
     const query = { cspID: "acme", mediaType: "data", clientName: "alice" };
     const other = await Relay.start({ csps: ACME, http: "requests_per_address = 1\n", urls: [] });
     try {
+      // Three of the four that an address may ask at once.
+      await expect([404, "not-found"], "GET", "/call.html", { at: other });
+      await expect([404, "not-found"], "GET", "/call.js", { at: other });
+      await expect([404, "not-found"], "GET", "/call.css", { at: other });
       const burst = await Promise.all(
         Array.from({ length: 12 }, () => ask(other.baseUrl, "GET", `/v1/getTurnAddr?${new URLSearchParams(query)}`, { headers: origin })),
       );
       for (const answer of burst) document.check("GET", "/v1/getTurnAddr", answer);
       const types = burst.map(({ text }) => JSON.parse(text).type);
       assert.deepEqual([...new Set(types)].sort(), ["/problems/no-healthy-relay", "/problems/too-many-requests"]);
-      await expect([404, "not-found"], "GET", "/call.html", { at: other });
-      await expect([404, "not-found"], "GET", "/call.js", { at: other });
-      await expect([404, "not-found"], "GET", "/call.css", { at: other });
+      await expect([429, "too-many-requests"], "GET", "/openapi.json", { at: other });
     } finally {
       await other.stop();
     }

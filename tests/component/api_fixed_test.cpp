@@ -82,6 +82,41 @@ TEST_CASE("files are served with their type, an ETag, and 304 for what is known"
   CHECK(api.get("/turnbroker.js", "").status == 200);
 }
 
+TEST_CASE("files are limited by address like requests; health is not", "[api]") {
+  Api api;
+  api.config.http.example = true;
+  api.config.http.requests_per_address = 1;
+  api.publish();
+  std::vector<std::string> files{"/openapi.json", "/problems/gone"};
+  for (const auto& file : plugin::web::web_files()) files.emplace_back(file.path);
+  for (const std::string& path : files) {
+    CAPTURE(path);
+    for (std::uint32_t i = 0; i < plugin::RateLimiter::burst_factor; ++i)
+      CHECK(api.get(path, "").status == 200);
+    const Response refused = api.get(path, "", {{"If-None-Match", "\"other\""}});
+    problem(refused, "too-many-requests", 429);
+    CHECK(header(refused, "Retry-After") == "1");
+    CHECK(header(refused, "Cache-Control") == "no-store");
+    for (const std::string health : {"/healthz", "/readyz"})
+      CHECK(api.get(health, "").status == 200);
+    // One bucket for all.
+    problem(api.get("/v1/getTurnAddr", "cspID=acme&mediaType=data&clientName=a", from(acme_origin)),
+            "too-many-requests", 429);
+    api.clock.now_ms += 10'000;
+  }
+  // Two pages of the example at once, and the calls they begin with.
+  api.config.http.requests_per_address = broker::HttpConfig{}.requests_per_address;
+  api.publish();
+  api.clock.now_ms += 10'000;
+  for (int page = 0; page < 2; ++page) {
+    for (const auto& file : plugin::web::web_files())
+      CHECK(api.get(std::string(file.path), "").status == 200);
+    for (int call = 0; call < 10; ++call)
+      CHECK(api.get("/v1/iceServers", "cspID=acme&mediaType=data&clientName=a", from(acme_origin))
+                .status == 200);
+  }
+}
+
 TEST_CASE("the OpenAPI document names every route that is served", "[api]") {
   Api api;
   api.config.http.example = true;

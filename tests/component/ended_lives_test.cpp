@@ -1,8 +1,10 @@
 // What ended incarnations told last: kept in a file, and told to a ledger that was emptied.
 #include "ledger/ended_lives.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 #include "broker_fixture.h"
 #include "support/redis_server.h"
@@ -32,6 +34,20 @@ EndedLives opened(const turntest::TempDir& directory) {
   auto lives = EndedLives::open(directory.path() / "lives.json");
   if (!lives) throw std::runtime_error(lives.error().message);
   return std::move(lives).value();
+}
+
+/// Of the CSP, and of so many of its clients.
+std::vector<UsageReport> used_by(std::size_t clients) {
+  std::vector<UsageReport> reports;
+  for (std::size_t i = 0; i < clients / 2; ++i) reports.push_back(used(std::to_string(i), 1));
+  reports.push_back(used("", clients));
+  while (reports.size() < clients + 1) reports.push_back(used(std::to_string(reports.size()), 1));
+  return reports;
+}
+
+std::size_t clients_of(const EndedLives::Life& life) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      life.reports, [](const UsageReport& report) { return !report.account.client.empty(); }));
 }
 
 std::string config(const turntest::RedisServer& redis, const std::string& id = "fra1") {
@@ -88,6 +104,38 @@ TEST_CASE("ended lives are bounded by number, time and what they used") {
                            EndedLives::kept_s + 2));
   CHECK(lives.find({"fra1", 3}) == nullptr);
   CHECK(lives.all().size() == 2);
+}
+
+TEST_CASE("of too many reports those of clients go first, the oldest life's before others") {
+  constexpr std::size_t most = EndedLives::reports_max;
+  const turntest::TempDir directory;
+  auto lives = opened(directory);
+  REQUIRE(lives.remember({"fra1", 1}, used_by(100), 0));
+  CHECK(lives.dropped() == 0);
+  REQUIRE(lives.remember({"fra1", 2}, used_by(most - 52), 0));
+  REQUIRE(lives.all().size() == 2);
+  CHECK(clients_of(lives.all()[0]) == 50);
+  CHECK(clients_of(lives.all()[1]) == most - 52);
+  CHECK(lives.dropped() == 50);
+
+  // More than may be kept, in one life: all it has of the CSP is there, and all that others have of theirs.
+  REQUIRE(lives.remember({"fra1", 3}, used_by(most + 1'000), 0));
+  const auto again = opened(directory);
+  REQUIRE(again.all().size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(again.all()[i].reports.size() - clients_of(again.all()[i]) == 1);
+    CHECK(clients_of(again.all()[i]) == (i == 2 ? most - 3 : 0));
+  }
+
+  // No clients are left to go instead.
+  REQUIRE(lives.remember({"fra1", 4}, std::vector<UsageReport>(most - 1, used("", 1)), 0));
+  REQUIRE(lives.all().size() == 2);
+  CHECK(lives.all()[0].who.id == 3);
+  CHECK(lives.all()[0].reports.size() == 1);
+  REQUIRE(lives.remember({"fra1", 5}, std::vector<UsageReport>(most + 5, used("", 1)), 0));
+  REQUIRE(lives.all().size() == 1);
+  CHECK(lives.all()[0].reports.size() == most);
+  CHECK(lives.dropped() == most + 5);
 }
 
 TEST_CASE("a file of ended lives that is damaged is named") {

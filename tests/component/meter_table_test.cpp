@@ -73,6 +73,18 @@ std::uint64_t charged(broker::LedgerStore& store) {
 
 }  // namespace
 
+TEST_CASE("the first account slot that is free is taken again") {
+  turntest::TempDir directory;
+  auto table = make(directory);
+  for (int i = 0; i < 5; ++i) REQUIRE(table.take_account(acme) != nullptr);
+  const auto at = [&](const plugin::AccountSlot* slot) { return slot - table.accounts().data(); };
+  table.free_account(table.account(3));
+  table.free_account(table.account(1));
+  CHECK(at(table.take_account(acme)) == 1);
+  CHECK(at(table.take_account(acme)) == 3);
+  CHECK(at(table.take_account(acme)) == 5);
+}
+
 TEST_CASE("slots are lent once at a time, until the table is full") {
   turntest::TempDir directory;
   auto table = make(directory);

@@ -15,7 +15,7 @@ struct Mechanism {
   std::string name;
   ServerOptions server;
   Login login;
-  std::string client;  ///< how the records call the user, or the end of it
+  std::string client;  ///< how the records call the user; empty: somehow
 };
 
 std::vector<Mechanism> mechanisms(const std::string& database) {
@@ -26,7 +26,7 @@ std::vector<Mechanism> mechanisms(const std::string& database) {
       {"TURN REST API",
        {.config = "use-auth-secret\nstatic-auth-secret=logen-ninefingers"},
        {{"-u", "bethod", "-W", "logen-ninefingers"}},
-       ":bethod"},
+       "bethod"},
       {"no authentication", {.config = "no-auth"}, {{}}, ""},
       {"user database",
        {.arguments = with_database},
@@ -62,7 +62,8 @@ TEST_CASE("users of coturn's own mechanisms are served alike, and metered under 
     INFO(rounds[i].name);
     const auto clients = recorded_clients(rounds[i]);
     CHECK(!clients.empty());
-    for (const std::string& client : clients) CHECK(client.ends_with(all[i].client));
+    for (const std::string& client : clients)
+      CHECK((all[i].client.empty() || client == all[i].client));
   }
 }
 
