@@ -57,6 +57,7 @@ void Broker::warm(const std::vector<Account*>& accounts) {
 void Broker::decide_admissions(std::vector<AdmissionRequest> requests) {
   if (requests.empty()) return;
   std::vector<Account*> accounts;
+  accounts.reserve(requests.size());
   for (auto& request : requests) {
     if (Account* next = request.account->successor.load(); next != nullptr) {
       request.account = next;
@@ -66,6 +67,7 @@ void Broker::decide_admissions(std::vector<AdmissionRequest> requests) {
   }
   warm(accounts);
   std::vector<Account*> clients;
+  clients.reserve(requests.size());
   for (const auto& request : requests)
     clients.push_back(request.client_account ? client_account(*request.slot, *request.account)
                                              : nullptr);

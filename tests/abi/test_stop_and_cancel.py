@@ -303,6 +303,13 @@ class StopWanted(unittest.TestCase):
             self.assertIsNone(server.process.poll())
             self.assertEqual(server.stop(), -signal.SIGTERM)
 
+    def test_a_signal_while_the_plugin_starts_waits_until_it_has(self):
+        server = Server("scripted", "realm x\nstart is_signalled\n", ready=False)
+        with server:
+            self.assertEqual(server.wait_exit(), 0)
+            self.assertEqual(len(server.events("stop_wanted")), 1)
+            self.assertEqual(server.events()[-1]["event"], "stop")
+
     def test_a_server_that_does_not_run_yet_cannot_be_stopped(self):
         with Server("scripted", "realm x\nstart asks_stop\n") as server, Client(server.port) as client:
             self.assertEqual(server.events("stop_server")[0]["result"], UNAVAILABLE)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -201,6 +202,7 @@ bool start(uint32_t relay_threads) {
   if (option("start") == "fails") return false;
   if (option("start") == "asks_stop")
     record(R"({"event":"stop_server","result":%d})", host->stop_server());
+  if (option("start") == "is_signalled") kill(getpid(), SIGTERM);
   command_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
