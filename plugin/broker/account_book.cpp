@@ -49,6 +49,7 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
     slot->closed = left->second;
     if (key.client.empty()) change(retired_[{key.csp, key.media}], left->second, true);
     account->granted_octets = left->second.charged_octets;
+    account->was_granted = true;
     left_.erase(left);
   }
   account->stage.count_in(changes_);
@@ -82,8 +83,8 @@ void AccountBook::put_back_to(const AllocationSlot& slot, std::int64_t credit) c
 void AccountBook::erase(Account& account) {
   AccountSlot& slot = table_.account(account.slot);
   const ClientRoom::Quota quota{account.key.csp, account.key.media};
-  // Who used nothing comes back as one that was never there, and costs nothing meanwhile.
-  const bool leaves_nothing = is_nothing(slot.closed);
+  // Who was granted nothing comes back as one that was never there, and costs nothing meanwhile.
+  const bool leaves_nothing = is_nothing(slot.closed) && !account.was_granted;
   if (!leaves_nothing) left_[account.key] = slot.closed;
   if (account.key.client.empty()) {
     change(retired_[quota], slot.closed, false);

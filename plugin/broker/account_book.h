@@ -31,7 +31,7 @@ class AccountBook {
                              broker::Period period);
 
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
-  /// What it used, if anything, is remembered, should it come back in this incarnation: a client returns, or the wall
+  /// What it used, if it was ever granted anything, is remembered, should it come back in this incarnation: a client returns, or the wall
   /// clock is set back into a period that is over.
   void erase(Account& account);
 
@@ -85,7 +85,7 @@ class AccountBook {
   [[nodiscard]] std::size_t size() const { return accounts_.size(); }
   /// For accounts of single clients. add() does not ask whether there is any.
   [[nodiscard]] ClientRoom& client_room() { return client_room_; }
-  /// Client names that have an account of this one's CSP, media type and period, or had one and used something.
+  /// Client names that have an account of this one's CSP, media type and period, or had one with a grant.
   [[nodiscard]] std::size_t names_beside(const broker::AccountKey& key) const;
 
  private:

@@ -27,17 +27,25 @@ bool Broker::has_place(const Account& account) {
   return account.places == nullptr || account.places->spare() != 0;
 }
 
-/// nullptr: there is none, or none is needed as the CSP's account lets nobody in: whoever is refused anyway must not
-/// take room, here and in the ledger, from others.
-Account* Broker::client_account(const AllocationSlot& slot, Account& account) {
-  if (!account.ready.load() || refuses(&account) || !has_place(account)) return nullptr;
+/// Not looked for while the CSP's account lets nobody in: whoever is refused anyway must not take room, here and in
+/// the ledger, from others.
+Broker::ClientLook Broker::client_account(const AllocationSlot& slot, Account& account) {
+  if (!account.ready.load() || refuses(&account)) return {nullptr, false};
+  if (!has_place(account)) {
+    // One that is used up needs no place.
+    const auto& key = account.key;
+    Account* known = book_->find({key.csp, key.media, key.period_start_s, client_name(slot)});
+    return {refuses(known) ? known : nullptr, false};
+  }
   const auto* quota = quota_of(account.key);
-  if (quota == nullptr || !quota->per_client) return nullptr;
-  return account_for(account.key.csp, account.key.media, *quota, client_name(slot));
+  if (quota == nullptr || !quota->per_client) return {};
+  return {account_for(account.key.csp, account.key.media, *quota, client_name(slot))};
 }
 
 void Broker::serve_admissions() {
+  const std::uint64_t passed = snapshots_.passed();
   while (const auto request = inbox_.pop()) waiting_.push_back(*request);
+  emptied_at_ = passed;
   decide_admissions(std::exchange(waiting_, {}));
   if (keeper_ == nullptr) return;
   keeper_->forget_waiting();
@@ -66,15 +74,22 @@ void Broker::decide_admissions(std::vector<AdmissionRequest> requests) {
     accounts.push_back(request.account);
   }
   warm(accounts);
-  std::vector<Account*> clients;
+  std::vector<ClientLook> clients;
   clients.reserve(requests.size());
-  for (const auto& request : requests)
+  accounts.clear();
+  for (const auto& request : requests) {
     clients.push_back(request.client_account ? client_account(*request.slot, *request.account)
-                                             : nullptr);
-  warm(clients);
+                                             : ClientLook{});
+    accounts.push_back(clients.back().account);
+  }
+  warm(accounts);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto& request = requests[i];
-    const bool waits = !drain_.active() && (undecided(request.account) || undecided(clients[i]));
+    // What they wait for is not to be given back meanwhile.
+    for (Account* account : {request.account, clients[i].account})
+      if (account != nullptr) account->idle_since_ms = 0;
+    const bool waits =
+        !drain_.active() && (undecided(request.account) || undecided(clients[i].account));
     if ((!waits || waiting_.size() >= waiting_max) && complete(request, clients[i])) continue;
     if (clock_.unix_ms() - request.slot->start_ms > TURN_PENDING_SECONDS_MAX * 1000)
       give_up_waiting(request);
@@ -95,7 +110,8 @@ bool Broker::may_wait_for_place(const Places& places) const {
 }
 
 /// False: it is to wait for a place.
-bool Broker::complete(const AdmissionRequest& request, Account* client) {
+bool Broker::complete(const AdmissionRequest& request, const ClientLook& look) {
+  Account* const client = look.account;
   turn_allocation_answer answer{};
   answer.size = sizeof answer;
   AllocationSlot& slot = *request.slot;
@@ -114,9 +130,12 @@ bool Broker::complete(const AdmissionRequest& request, Account* client) {
     return reject(stun_unauthorized);
   if (request.client_account && client == nullptr) {
     if (refuses(request.account)) return reject(stun_allocation_quota_reached);
-    if (has_place(*request.account)) return reject(stun_insufficient_capacity);
-    if (may_wait_for_place(*request.account->places)) return false;
-    return reject(stun_allocation_quota_reached);
+    if (look.is_done) return reject(stun_insufficient_capacity);
+    // One that has come since is for the next turn.
+    const bool has_one = has_place(*request.account);
+    if (has_one ? waiting_.size() < waiting_max : may_wait_for_place(*request.account->places))
+      return false;
+    return reject(has_one ? stun_insufficient_capacity : stun_allocation_quota_reached);
   }
   switch (admit(slot, *request.account, client)) {
     case Admission::no_place:

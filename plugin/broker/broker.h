@@ -164,10 +164,15 @@ class Broker final : public Control, public BrokerDesk {
   void decide_admissions(std::vector<AdmissionRequest> requests);
   void warm(const std::vector<Account*>& accounts);
   [[nodiscard]] static bool has_place(const Account& account);
-  [[nodiscard]] bool complete(const AdmissionRequest& request, Account* client);
+  /// A client's account, as far as it was looked for.
+  struct ClientLook {
+    Account* account = nullptr;
+    bool is_done = true;
+  };
+  [[nodiscard]] bool complete(const AdmissionRequest& request, const ClientLook& look);
   void give_up_waiting(const AdmissionRequest& request);
   [[nodiscard]] bool may_wait_for_place(const Places& places) const;
-  [[nodiscard]] Account* client_account(const AllocationSlot& slot, Account& account);
+  [[nodiscard]] ClientLook client_account(const AllocationSlot& slot, Account& account);
   void limit_places(Places& places, const broker::Quota& quota);
   /// Ends allocations whose places may be others' by now.
   void cut_lapsed();
@@ -176,9 +181,11 @@ class Broker final : public Control, public BrokerDesk {
   void apply(std::shared_ptr<const broker::Config> config);
   void apply_quota(Account& account, const broker::Quota& quota);
   void share_client_room();
-  [[nodiscard]] bool has_room(const broker::AccountKey& key, const broker::Quota& quota);
+  [[nodiscard]] bool has_room(const broker::AccountKey& key, const broker::Quota& quota,
+                              bool goes_on);
   [[nodiscard]] Account* account_for(const std::string& csp, broker::MediaType media,
-                                     const broker::Quota& quota, const std::string& client);
+                                     const broker::Quota& quota, const std::string& client,
+                                     bool goes_on = false);
   /// The account's allocations move to the successor with their next packet. To be followed by
   /// publish().
   void end_period(Account& account, Account* successor);
@@ -279,6 +286,7 @@ class Broker final : public Control, public BrokerDesk {
   std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<Announcer> announcer_;
   SnapshotStore snapshots_;
+  std::uint64_t emptied_at_ = 0;  ///< what relay threads had passed when the inbox was emptied last
   Inbox inbox_;
   std::unique_ptr<RelaySide> relay_side_;
   Desk desk_;

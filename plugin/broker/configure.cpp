@@ -52,9 +52,9 @@ void Broker::share_client_room() {
   book_->client_room().resize(rest - std::min(quotas, rest / 2), with_clients);
 }
 
-/// Whether there may be an account of a client that has none; who relayed in this period comes back in any case
-/// where there is room.
-bool Broker::has_room(const broker::AccountKey& key, const broker::Quota& quota) {
+/// Whether there may be an account of a client that has none. Who was let in before in this period, or has calls that
+/// go on from another, is no new name.
+bool Broker::has_room(const broker::AccountKey& key, const broker::Quota& quota, bool goes_on) {
   const auto none = [&](const char* why) {
     relay_side_->client_log().warning("{}: no account for a client of {}/{}", why, key.csp,
                                       broker::to_string(key.media));
@@ -62,13 +62,13 @@ bool Broker::has_room(const broker::AccountKey& key, const broker::Quota& quota)
   };
   if (!book_->client_room().has_any({key.csp, key.media}))
     return none("the meter table is full ([broker.limits] accounts_max)");
-  if (book_->left(key) == nullptr && book_->names_beside(key) >= quota.clients_max)
+  if (!goes_on && book_->left(key) == nullptr && book_->names_beside(key) >= quota.clients_max)
     return none("as many client names as `clients` allows in a period");
   return true;
 }
 
 Account* Broker::account_for(const std::string& csp, broker::MediaType media,
-                             const broker::Quota& quota, const std::string& client) {
+                             const broker::Quota& quota, const std::string& client, bool goes_on) {
   const auto period = broker::period_at(quota.period, now_s());
   const broker::AccountKey key{csp, media, period.start_s, client};
   const std::uint64_t limit = limit_of(quota, !client.empty());
@@ -76,7 +76,7 @@ Account* Broker::account_for(const std::string& csp, broker::MediaType media,
     if (known->stage.load() == Stage::over) settler_->correct_limit(*known, limit);
     return known;
   }
-  if (!client.empty() && !has_room(key, quota)) return nullptr;
+  if (!client.empty() && !has_room(key, quota, goes_on)) return nullptr;
   Account* account = book_->add(key, quota.period, period);
   if (account == nullptr) {
     relay_side_->client_log().warning(
@@ -127,8 +127,8 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
     if (quota->period != account->period_kind) {
       const auto period = broker::period_at(quota->period, now_s());
       if (period.start_s != account->key.period_start_s) {
-        end_period(*account,
-                   account_for(account->key.csp, account->key.media, *quota, account->key.client));
+        end_period(*account, account_for(account->key.csp, account->key.media, *quota,
+                                         account->key.client, true));
         continue;
       }
       // Another kind of period that began at the same moment: the same account, with another end.

@@ -183,7 +183,7 @@ void Broker::roll_periods() {
     const bool live = account->live.load() != 0;
     Account* next = nullptr;
     if (quota != nullptr && (live || account->key.client.empty()))
-      next = account_for(account->key.csp, account->key.media, *quota, account->key.client);
+      next = account_for(account->key.csp, account->key.media, *quota, account->key.client, true);
     if (next != nullptr && live) fresh.push_back(next);
     successors.push_back(next);
   }

@@ -160,6 +160,7 @@ void Settler::take_answer(Account& account, const broker::UsageReport& report,
   if (grant.learning) return;
   const std::uint64_t added = broker::saturating_sub(grant.granted_octets, report.granted_octets);
   account.granted_octets += added;
+  account.was_granted = account.was_granted || added != 0;
   put_back(account, static_cast<std::int64_t>(added));
   // The next grant is asked for while this one is still being spent: when half is left, or half of what
   // there should be.

@@ -103,8 +103,9 @@ void Settler::report_changes() {
           static_cast<double>(elapsed_ms);
     account.measured_octets = octets;
     account.measured_at_ms = now_ms;
-    // What others give back may open it again.
-    const bool may_open = link_.is_shared() && account.stage.load() == Stage::exhausted;
+    // What others give back may open it again, or what is left when a limit was lowered.
+    const bool may_open = account.stage.load() == Stage::exhausted &&
+                          (link_.is_shared() || account.remaining_octets != 0);
     const bool news = octets != account.reported_octets || may_open || account.tell_in_round;
     // A ledger that learns is asked until it has learned, for those that relay and one more; for the
     // others, what is left of them is known with the next round.

@@ -231,13 +231,13 @@ broker::Status Broker::make_table() {
   settler_ = std::make_unique<Settler>(host_, clock_, *table_, *book_, *link_, incarnation);
   settler_->on_answer([this] { on_answer(); });
   settler_->measure(exchanges_);
-  idle_ = std::make_unique<IdleAccounts>(clock_, *book_, *settler_, IdleAccounts::Waits{},
-                                         IdleAccounts::Hooks{.fold = [this] { fold_closed(); },
-                                                             .is_published =
-                                                                 [this](const Account& account) {
-                                                                   return snapshots_.passed() >=
-                                                                          account.unpublished;
-                                                                 }});
+  // Relay threads that do not know yet that a period is over may have asked for its account until then.
+  const auto is_published = [this](const Account& account) {
+    return emptied_at_ >= account.unpublished;
+  };
+  idle_ = std::make_unique<IdleAccounts>(
+      clock_, *book_, *settler_, IdleAccounts::Waits{},
+      IdleAccounts::Hooks{.fold = [this] { fold_closed(); }, .is_published = is_published});
   if (ended_lives_) {
     // It may have been emptied while this relay was away.
     lives_teller_ = std::make_unique<LivesTeller>(*ended_lives_, *link_);

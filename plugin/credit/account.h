@@ -80,6 +80,7 @@ struct Account {
   // The broker thread only.
   bool active = false;                     ///< AccountBook::for_each_active visits it
   std::uint64_t granted_octets = 0;        ///< cumulative in this incarnation
+  bool was_granted = false;                ///< the ledger has a row of it
   std::uint64_t limit_highest_octets = 0;  ///< that it was configured with
   std::uint64_t remaining_octets = 0;      ///< the ledger could still grant, at its last answer
   broker::UsedTotals others;               ///< other incarnations' use, at its last answer

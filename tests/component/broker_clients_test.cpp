@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <vector>
 
 #include "broker_fixture.h"
 #include "sqlite/sqlite_ledger.h"
@@ -117,4 +118,26 @@ TEST_CASE("so many client names as `clients` says have a share in a period") {
     if (code == 0) relay.close(one, TURN_CLOSE_RELEASED);
     return code == 0;
   }));
+}
+
+TEST_CASE("calls of more clients than may be new go on in the next period") {
+  constexpr std::int64_t day_s = 86'400;
+  constexpr std::int64_t evening_s = 20'750 * day_s - 60;
+  RunningBroker running(acme("1 MB", "per_client = \"10 kB\"\nclients = 3", "day"), evening_s);
+  FakeRelay relay(running.broker(), running.host, 0);
+  std::vector<FakeAllocation> calls;
+  for (int i = 0; i < 3; ++i) calls.push_back(allocated(relay, of_acme(name(i))));
+  running.write_config(acme("1 MB", "per_client = \"10 kB\"\nclients = 1", "day"));
+  REQUIRE(
+      eventually([&] { return running.host.log_text().find("reloaded") != std::string::npos; }));
+  running.clock.set_unix_s(evening_s + 120);
+  REQUIRE(eventually([&] { return running.host.log_text().find("is over") != std::string::npos; }));
+  for (FakeAllocation& call : calls) {
+    CHECK(eventually([&] {
+      relay.tick();
+      return relay.relay(call, TURN_CLIENT_TO_PEER, 100);
+    }));
+    relay.close(call, TURN_CLOSE_RELEASED);
+  }
+  CHECK(answers(relay, 5) == std::map<int, int>{{0, 3}, {508, 2}});
 }

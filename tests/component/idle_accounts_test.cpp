@@ -132,14 +132,20 @@ TEST_CASE("a client's account is erased in time, a CSP's never") {
   CHECK(accounts.book.names_beside(alice) == 1);
 }
 
-TEST_CASE("nothing is remembered of a client that used nothing") {
+TEST_CASE("a client's name counts on when the ledger has a row of it, and only then") {
   Accounts accounts;
-  accounts.after(waits.grant_ms);
-  accounts.after(waits.client_ms);
   const broker::AccountKey alice{"acme", broker::MediaType::data, 0, "alice"};
+  const broker::AccountKey bob{"acme", broker::MediaType::data, 0, "bob"};
+  // Granted, and given back whole.
+  accounts.after(waits.grant_ms);
+  REQUIRE(accounts.book.add(bob, broker::PeriodKind::total, {0, broker::period_never_ends}));
+  CHECK(accounts.book.names_beside(alice) == 2);
+  accounts.after(waits.client_ms);
   CHECK_FALSE(accounts.has("alice"));
-  CHECK(accounts.book.left(alice) == nullptr);
-  CHECK(accounts.book.names_beside(alice) == 0);
+  CHECK_FALSE(accounts.has("bob"));
+  CHECK(accounts.book.left(alice) != nullptr);
+  CHECK(accounts.book.left(bob) == nullptr);
+  CHECK(accounts.book.names_beside(alice) == 1);
 }
 
 TEST_CASE("an exhausted client's account stays until others need its room") {
