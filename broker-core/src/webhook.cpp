@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/hex.h"
 #include "broker/mac.h"
 
 namespace broker {
@@ -11,14 +12,7 @@ std::optional<std::string> webhook_signature(const Secret& secret, UnixSeconds t
   const auto mac =
       hmac_sha256(secret.reveal(), std::to_string(timestamp_s) + "." + std::string(body));
   if (!mac) return std::nullopt;
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text = "v1=";
-  for (const char octet : *mac) {
-    const auto value = static_cast<unsigned char>(octet);
-    text += digits[value >> 4U];
-    text += digits[value & 15U];
-  }
-  return text;
+  return "v1=" + hex_encode({mac->data(), mac->size()});
 }
 
 std::int64_t retry_delay_ms(const RetryPace& pace, std::uint32_t failures, std::uint64_t random) {

@@ -31,8 +31,8 @@ class AccountBook {
                              broker::Period period);
 
   /// Frees an account that nothing refers to any more and whose last report the ledger has taken.
-  /// What it used, if it was ever granted anything, is remembered, should it come back in this incarnation: a client returns, or the wall
-  /// clock is set back into a period that is over.
+  /// What it used, if it was ever granted anything, is remembered, should it come back in this incarnation:
+  /// a client returns, or the wall clock is set back into a period that is over.
   void erase(Account& account);
 
   /// What an erased account used, while that is remembered; nullptr else.

@@ -21,11 +21,11 @@ bool undecided(const Account* account) {
   return account != nullptr && !account->ready.load() && !refuses(account);
 }
 
-}  // namespace
-
-bool Broker::has_place(const Account& account) {
+bool has_place(const Account& account) {
   return account.places == nullptr || account.places->spare() != 0;
 }
+
+}  // namespace
 
 /// Not looked for while the CSP's account lets nobody in: whoever is refused anyway must not take room, here and in
 /// the ledger, from others.

@@ -163,7 +163,6 @@ class Broker final : public Control, public BrokerDesk {
   void serve_admissions();
   void decide_admissions(std::vector<AdmissionRequest> requests);
   void warm(const std::vector<Account*>& accounts);
-  [[nodiscard]] static bool has_place(const Account& account);
   /// A client's account, as far as it was looked for.
   struct ClientLook {
     Account* account = nullptr;

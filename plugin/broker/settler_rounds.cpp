@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <utility>
+
+#include "take_last.h"
 
 namespace plugin {
 
@@ -55,11 +56,7 @@ void Settler::report_left() {
   if (std::exchange(must_report_left_, false)) left_to_report_ = reports_of_left();
   if (left_to_report_.empty()) return;
   reporting_left_ = true;
-  const auto count = std::min(left_to_report_.size(), left_in_call);
-  const auto from = left_to_report_.end() - static_cast<std::ptrdiff_t>(count);
-  Reports page(std::make_move_iterator(from), std::make_move_iterator(left_to_report_.end()));
-  left_to_report_.erase(from, left_to_report_.end());
-  link_.exchange(incarnation_, std::move(page),
+  link_.exchange(incarnation_, take_last(left_to_report_, left_in_call),
                  [self = std::weak_ptr(self_), begun = meter_->begin()](const auto& grants) {
                    if (const auto settler = self.lock())
                      (*settler)->left_reported(begun, grants.ok());

@@ -12,8 +12,8 @@ namespace plugin {
 
 class StateDir {
  public:
-  /// Makes the directory (mode 0700) when it is missing, and locks it. One that is there keeps its mode. An error when another
-  /// process holds it.
+  /// Makes the directory (mode 0700) when it is missing, and locks it. One that is there keeps its mode. An error
+  /// when another process holds it.
   [[nodiscard]] static broker::Result<StateDir> open(const std::string& path);
 
   /// A path of the configuration: as it is when absolute, else below the directory.

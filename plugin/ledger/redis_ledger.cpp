@@ -1,7 +1,6 @@
 #include "ledger/redis_ledger.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "fleet/publish.h"
 #include "fleet/registry.h"
 #include "ledger/ledger_scripts.h"
+#include "take_last.h"
 
 namespace plugin {
 
@@ -142,10 +142,7 @@ void RedisLedger::end(const Incarnation& incarnation, Reports last_reports, Done
     return send(incarnation, std::move(last_reports), Kind::end, when_taken(std::move(done)));
   // What does not fit one script is told before, and not more at a time than may wait for Redis: an end that
   // overtook a part of it, sent again for whatever reason, would leave that part out.
-  const auto from =
-      last_reports.end() - static_cast<std::ptrdiff_t>(std::min(last_reports.size(), told_at_once));
-  Reports told_now(std::make_move_iterator(from), std::make_move_iterator(last_reports.end()));
-  last_reports.erase(from, last_reports.end());
+  Reports told_now = take_last(last_reports, told_at_once);
   send(incarnation, std::move(told_now), Kind::report,
        [self = std::weak_ptr(self_), incarnation, later = std::move(last_reports),
         done = std::move(done)](const Result<std::vector<Grant>>& told) mutable {

@@ -1,10 +1,10 @@
 #include "relay/foreign_name.h"
 
-#include <fmt/format.h>
 #include <openssl/sha.h>
 
 #include <array>
 
+#include "broker/hex.h"
 #include "broker/names.h"
 
 namespace plugin {
@@ -22,9 +22,8 @@ std::optional<std::string> digest_of(std::string_view name) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   const auto* octets = reinterpret_cast<const unsigned char*>(name.data());
   if (::SHA256(octets, name.size(), digest.data()) == nullptr) return std::nullopt;
-  std::string text = "sha256-";
-  for (const unsigned char octet : digest) text += fmt::format("{:02x}", octet);
-  return text;
+  return "sha256-" +
+         broker::hex_encode({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 }  // namespace

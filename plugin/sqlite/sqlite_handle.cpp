@@ -23,7 +23,7 @@ constexpr mode_t owner_alone = S_IRUSR | S_IWUSR;
 /// can hold a lock on them that keeps the ledger from being written. What goes wrong here, SQLite finds in its
 /// turn. A file that is there is not even opened: closing it would end the locks that this process has on it.
 void create_for_owner(const std::string& path) {
-  if (path == ":memory:") return;
+  if (path.empty() || path == ":memory:") return;
   const UniqueFd created(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, owner_alone));
 }
@@ -69,7 +69,7 @@ std::string SqliteStatement::text(int column) const {
 }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, std::string_view what) {
-  if (!path.empty()) create_for_owner(path);
+  create_for_owner(path);
   return open_as(path, what, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 }
 

@@ -23,8 +23,8 @@ struct SqliteSchema {
 };
 
 /// Makes the file ready for use: refuses one that is damaged, another program's, or written by a
-/// newer version; takes others' rights on it; switches on write-ahead logging with a sync at every commit; creates the tables
-/// in an empty file; migrates older ones.
+/// newer version; takes others' rights on it; switches on write-ahead logging with a sync at every
+/// commit; creates the tables in an empty file; migrates older ones.
 [[nodiscard]] broker::Status prepare_schema(SqliteDatabase& database, const SqliteSchema& schema);
 
 /// The ledger's.

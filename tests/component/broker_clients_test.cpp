@@ -7,16 +7,7 @@
 #include "broker_fixture.h"
 #include "sqlite/sqlite_ledger.h"
 
-using testing::acme;
-using testing::allocate;
-using testing::allocated;
-using testing::eventually;
-using testing::FakeAllocation;
-using testing::FakeRelay;
-using testing::mint;
-using testing::of_acme;
-using testing::relay_until_cut;
-using testing::RunningBroker;
+using namespace testing;
 
 namespace {
 
@@ -26,8 +17,8 @@ const std::string beta =
     "period = \"total\"\nper_client = \"1 kB\"\n";
 constexpr int many = 100;
 
-testing::Credentials of_beta(const std::string& client) {
-  return mint("beta-secret-0123456789", "beta/data/" + client, testing::far_future_s);
+Credentials of_beta(const std::string& client) {
+  return mint("beta-secret-0123456789", "beta/data/" + client, far_future_s);
 }
 
 std::string name(int i) { return "client-" + std::to_string(i); }

@@ -4,17 +4,7 @@
 
 #include "broker_fixture.h"
 
-using testing::acme;
-using testing::allocate;
-using testing::allocated;
-using testing::eventually;
-using testing::FakeAllocation;
-using testing::FakeRelay;
-using testing::mint;
-using testing::of_acme;
-using testing::received;
-using testing::relay_until_cut;
-using testing::RunningBroker;
+using namespace testing;
 
 TEST_CASE("raising the limit in the file revives a cut account") {
   RunningBroker running(acme("10 kB"));
@@ -93,7 +83,7 @@ TEST_CASE("a CSP that leaves the configuration is cut, the others go on") {
   RunningBroker running(acme("1 MB") + other);
   FakeRelay relay(running.broker(), running.host, 0);
   const auto alice = of_acme("alice");
-  const auto olga = mint("other-secret-0123456789", "other/data/olga", testing::far_future_s);
+  const auto olga = mint("other-secret-0123456789", "other/data/olga", far_future_s);
   FakeAllocation a = allocated(relay, alice);
   FakeAllocation b = allocated(relay, olga);
   running.write_config(other);

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "fake_relay.h"
@@ -42,6 +43,13 @@ inline int allocate(FakeRelay& relay, const Credentials& user, FakeAllocation& o
 /// Both directions' payload, of what the broker let through.
 [[nodiscard]] inline std::uint64_t received(const FakeAllocation& allocation) {
   return allocation.received[0] + allocation.received[1];
+}
+
+/// The one usage record that a broker which has stopped must have written.
+[[nodiscard]] inline nlohmann::json only_record(const RunningBroker& running) {
+  const auto lines = running.records();
+  REQUIRE(lines.size() == 1);
+  return nlohmann::json::parse(lines[0]);
 }
 
 /// Packets of a thousand octets until the broker ends the allocation.

@@ -1,19 +1,9 @@
 // The whole broker, without coturn: allocations and accounts that go on into another period.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "broker_fixture.h"
 
-using testing::acme;
-using testing::allocate;
-using testing::allocated;
-using testing::eventually;
-using testing::FakeAllocation;
-using testing::FakeRelay;
-using testing::mint;
-using testing::of_acme;
-using testing::received;
-using testing::RunningBroker;
+using namespace testing;
 
 TEST_CASE("the same volume again in the next period, and a record that spans both") {
   // 2026-09-30T23:59:50Z and later
@@ -34,9 +24,7 @@ TEST_CASE("the same volume again in the next period, and a record that spans bot
   CHECK(after == 10'000);
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
   running.stop();
-  const auto lines = running.records();
-  REQUIRE(lines.size() == 1);
-  CHECK(nlohmann::json::parse(lines[0])["client_to_peer_octets"] == 19'000);
+  CHECK(only_record(running)["client_to_peer_octets"] == 19'000);
 }
 
 TEST_CASE("an allocation moves into a period that has no credit yet once, not with every packet") {
@@ -63,9 +51,7 @@ TEST_CASE("an allocation moves into a period that has no credit yet once, not wi
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
   running.stop();
   CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == sent);
-  const auto lines = running.records();
-  REQUIRE(lines.size() == 1);
-  const auto record = nlohmann::json::parse(lines[0]);
+  const auto record = only_record(running);
   CHECK(record["client_to_peer_octets"] == allocation.received[TURN_CLIENT_TO_PEER]);
   CHECK(record["peer_to_client_octets"] == allocation.received[TURN_PEER_TO_CLIENT]);
 }
@@ -111,7 +97,7 @@ TEST_CASE("clients with a share of their own leave room for other CSPs and the n
   }
   CHECK(refused > 0);
 
-  const auto olga = mint("other-secret-0123456789", "other/data/olga", testing::far_future_s);
+  const auto olga = mint("other-secret-0123456789", "other/data/olga", far_future_s);
   FakeAllocation hers = allocated(relay, olga);
   relay.close(hers, TURN_CLOSE_RELEASED);
   constexpr std::int64_t day_s = 86'400;

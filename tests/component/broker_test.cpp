@@ -9,16 +9,7 @@
 #include "broker_fixture.h"
 #include "records/record_writer.h"
 
-using testing::acme;
-using testing::allocate;
-using testing::allocated;
-using testing::eventually;
-using testing::FakeAllocation;
-using testing::FakeRelay;
-using testing::of_acme;
-using testing::received;
-using testing::relay_until_cut;
-using testing::RunningBroker;
+using namespace testing;
 
 TEST_CASE("an account relays its volume to the last packet that fits and is then cut") {
   RunningBroker running(acme("1 MB"));
@@ -40,9 +31,7 @@ TEST_CASE("an account relays its volume to the last packet that fits and is then
   relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
   running.stop();
   CHECK(running.ledger("acme", broker::MediaType::data).charged_octets == sent);
-  const auto lines = running.records();
-  REQUIRE(lines.size() == 1);
-  const auto record = nlohmann::json::parse(lines[0]);
+  const auto record = only_record(running);
   CHECK(record["reason"] == "quota_exhausted");
   CHECK(record["client"] == "alice");
   CHECK(record["client_to_peer_octets"].get<std::uint64_t>() +
