@@ -108,8 +108,8 @@ function(coturn_targets)
   file(GLOB ours_of_floods ${arg_SOURCE}/src/server/ns_turn_log_limit.c ${arg_SOURCE}/src/apps/relay/turn_accept_pause.c
     ${arg_SOURCE}/src/apps/relay/turn_stream_count.c)
   list(APPEND ours ${ours_of_floods})
-  file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_context.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c
-    ${arg_SOURCE}/src/server/ns_turn_binding*.c ${arg_SOURCE}/src/apps/relay/turn_number_option.c)
+  file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_*.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c
+    ${arg_SOURCE}/src/server/ns_turn_binding*.c ${arg_SOURCE}/src/apps/relay/turn_*_option.c)
   list(APPEND ours ${ours_of_defaults})
   file(GLOB ours_of_privileges ${arg_SOURCE}/src/apps/relay/turn_privileges.c ${arg_SOURCE}/src/apps/relay/turn_capabilities.c)
   list(APPEND ours ${ours_of_privileges})

@@ -1,13 +1,17 @@
-"""Rows 16, 46, 60 and 74: what a server starts with."""
+"""Rows 16, 60, 75, 76 and 79: what a server starts with."""
 
-import contextlib
-import re
+import base64
+import hashlib
+import hmac
+import os
+import sqlite3
+import time
 import unittest
 
 import row
 from row import Row, Server
 from turn_client import Client, NoAnswer
-from turn_server import free_port, run_to_end
+from turn_server import run_to_end
 
 
 class OpenRelay(Row, unittest.TestCase):
@@ -56,83 +60,157 @@ class OpenRelay(Row, unittest.TestCase):
             self.assertTrue(server.survives())
 
 
-class PortOptions(Row, unittest.TestCase):
-    ROW, ID = 46, "port-option-truncation"
-    OPTIONS = ["listening-port", "tls-listening-port", "alt-listening-port", "alt-tls-listening-port", "tcp-proxy-port",
-               "min-port", "max-port"]
+class EmptySecret(Row, unittest.TestCase):
+    """As of --static-auth-secret=$SECRET without the variable: anybody can make the credentials."""
+
+    ROW, ID = 75, "empty-secret"
+    REALM = ["-r", "example"]
+
+    @staticmethod
+    def gets_in(server):
+        name = str(int(time.time()) + 3600)
+        password = base64.b64encode(hmac.new(b"", name.encode(), hashlib.sha1).digest()).decode()
+        with Client(server.port, username=name, password=password) as client:
+            return client.allocate().kind == 2
 
     def is_affected(self, binary):
-        # Cut to 16 bits it is another port, which the server then listens on.
-        other = free_port()
-        server = Server(binary, ["-z", f"--listening-port={65536 + other}"], ready=False)
-        server.start()
-        server.port = other
+        server = Server(binary, [*self.REALM, "--static-auth-secret="], ready=False).start()
+        try:
+            if server.dies_or(server.answers):
+                self.assertNotEqual(server.process.returncode, 0)
+                return False
+            return self.gets_in(server)
+        finally:
+            server.__exit__()
+
+    def test_it_stops_the_start_in_one_line(self):
+        for how in ({"options": ["--static-auth-secret="]}, {"options": ["--static-auth-secret= "]},
+                    {"conf": "static-auth-secret=\n"}, {"conf": "use-auth-secret\nstatic-auth-secret\n"}):
+            with self.subTest(how=how):
+                status, output = run_to_end(**how)
+                self.assertNotEqual(status, 0)
+                self.assertIn("CONFIG ERROR: static-auth-secret is empty", output)
+
+    def test_one_of_a_database_lets_nobody_in(self):
+        for binary, lets_in in ((row.UNPATCHED, True), (row.OURS, False)):
+            server = Server(binary, [*self.REALM, "--use-auth-secret"])
+            with sqlite3.connect(os.path.join(server.directory.name, "turndb")) as db:
+                db.execute("CREATE TABLE turn_secret (realm varchar(127), value varchar(256))")
+                db.execute("INSERT INTO turn_secret VALUES ('example', '')")
+            db.close()
+            with server:
+                self.assertEqual(self.gets_in(server), lets_in)
+
+    def test_nor_has_a_user_an_empty_password(self):
+        for account in ("alice:", "alice: ", ":secret", "alice"):
+            with self.subTest(account=account):
+                status, output = run_to_end(options=["-a", *self.REALM, "-u", account])
+                self.assertNotEqual(status, 0)
+                self.assertIn("CONFIG ERROR: user: want NAME:PASSWORD", output)
+
+
+class KeyText(Row, unittest.TestCase):
+    """A key that is no hexadecimal number: each octet of what is none was as the one before."""
+
+    ROW, ID = 76, "key-text-unchecked"
+    REALM, TEXT, KEY = ["-a", "-r", "example"], "41" + "zz" * 15, b"A" * 16
+
+    def gets_in(self, server):
+        with Client(server.port) as client:
+            client.key = lambda: self.KEY
+            return client.allocate().kind == 2
+
+    def is_affected(self, binary):
+        server = Server(binary, [*self.REALM, "-u", f"alice:0x{self.TEXT}"], ready=False).start()
+        try:
+            if server.dies_or(server.answers):
+                self.assertNotEqual(server.process.returncode, 0)
+                return False
+            return self.gets_in(server)
+        finally:
+            server.__exit__()
+
+    def test_it_stops_the_start_in_one_line_without_the_key(self):
+        for text in (self.TEXT, "41" * 15, "41" * 15 + "4", "", "41" * 15 + "4 ", "-1" * 16, "0x" * 16):
+            with self.subTest(text=text):
+                status, output = run_to_end(options=[*self.REALM, "-u", f"alice:0x{text}"])
+                self.assertNotEqual(status, 0)
+                self.assertIn("CONFIG ERROR: user alice: want a key of 32 hexadecimal digits", output)
+                if text:
+                    self.assertNotIn(text, output)
+
+    def test_a_key_is_taken(self):
+        for digits in (self.KEY.hex(), self.KEY.hex().upper()):
+            with Server(row.OURS, [*self.REALM, "-u", f"alice:0x{digits}"]) as server:
+                self.assertTrue(self.gets_in(server))
+
+    def test_nor_is_one_of_a_database(self):
+        for binary, text, lets_in in ((row.UNPATCHED, self.TEXT, True), (row.OURS, self.TEXT, False),
+                                      (row.OURS, self.KEY.hex(), True)):
+            server = Server(binary, self.REALM)
+            with sqlite3.connect(os.path.join(server.directory.name, "turndb")) as db:
+                db.execute("CREATE TABLE turnusers_lt (realm varchar(127), name varchar(512), hmackey varchar(128))")
+                db.execute("INSERT INTO turnusers_lt VALUES ('example', 'alice', ?)", (text,))
+            db.close()
+            with server:
+                self.assertEqual(self.gets_in(server), lets_in)
+                self.assertEqual("Wrong key, user alice" in server.output(), not lets_in)
+
+
+class TlsLeftOut(Row, unittest.TestCase):
+    """Files of TLS that were asked for and cannot be had."""
+
+    ROW, ID = 79, "tls-left-out"
+
+    @staticmethod
+    def server(binary, *options, file=""):
+        server = Server(binary, ["-z"], tls=True, ready=False)
+        path = os.path.join(server.directory.name, "file.pem")
+        with open(path, "w", encoding="ascii") as pem:
+            pem.write(file)
+        server.options += [option.replace("FILE", path) for option in options]
+        return server.start()
+
+    def is_affected(self, binary):
+        server = self.server(binary, "--pkey=/nonexistent/key.pem")
         try:
             return not server.dies_or(server.answers)
         finally:
             server.__exit__()
 
-    def test_what_is_no_port_stops_the_start(self):
-        for option in self.OPTIONS:
-            for text in ("65536", "4294967297", "-1", "turn", "3478x", "0x10", " "):
-                with self.subTest(option=option, text=text):
-                    status, output = run_to_end(options=["-z", f"--{option}={text}"])
-                    self.assertNotEqual(status, 0)
-                    self.assertIn(f"{option}={text}: want a port", output)
-
-    def test_ports_are_ports(self):
-        conf = "listening-port=3478\nmin-port=49152\nmax-port=65535 \n"
-        with Server(row.OURS, ["-z"], conf=conf) as server, Client(server.port) as client:
-            self.assertEqual(client.allocate().kind, 2)
-
-
-class QuotaOptions(Row, unittest.TestCase):
-    ROW, ID = 74, "quota-option-ignored"
-    OPTIONS = ["user-quota", "total-quota", "max-bps", "bps-capacity"]
-    SHORT = {"user-quota": "-q", "total-quota": "-Q", "max-bps": "-s", "bps-capacity": "-B"}
-    WRONG = ["two", "10MB", "1OO", "-5", "+5", "0x10", "1.5", " ", "5;", "99999999999999999999"]
-
-    def is_affected(self, binary):
-        server = Server(binary, ["-a", "-r", "example", "-u", "alice:secret", "--user-quota=one"], ready=False).start()
-        try:
-            if server.dies_or(server.answers):
+    def check(self, complaint, *options, **file):
+        with self.subTest(options=options, **file):
+            server = self.server(row.OURS, *options, **file)
+            try:
+                self.assertTrue(server.dies_or(server.answers))
                 self.assertNotEqual(server.process.returncode, 0)
-                return False
-            with Client(server.port) as client, Client(server.port) as another:
-                return client.allocate().kind == 2 and another.allocate().kind == 2
+                self.assertRegex(server.output(), f"CONFIG ERROR: {complaint}")
+            finally:
+                server.__exit__()
+
+    def test_it_stops_the_start(self):
+        for option, title in (("cert", "certificate"), ("pkey", "private key"), ("CA-file", "CA"), ("dh-file", "DH key")):
+            self.check(f"cannot read the {title} file /nonexistent/x;", f"--{option}=/nonexistent/x")
+            self.check("TLS does not start with the certificate", f"--{option}=FILE", file="no PEM\n")
+        # A key of another certificate.
+        with Server(row.OURS, ["-z"], tls=True) as other:
+            key = other.options[other.options.index("--pkey") + 1]
+            self.check("TLS does not start with the certificate .*: key values mismatch", f"--pkey={key}")
+
+    def test_without_tls_nothing_is_looked_for(self):
+        server = self.server(row.OURS, "--cert=/nonexistent/x", "--no-tls", "--no-dtls")
+        try:
+            self.assertFalse(server.dies_or(server.answers))
         finally:
             server.__exit__()
 
-    def check(self, option, text, **how):
-        with self.subTest(option=option, text=text, how=how):
-            status, output = run_to_end(**how)
-            self.assertNotEqual(status, 0)
-            # Until the command line is read, what is logged is said on stdout, too.
-            complaints = {line for line in output.split("\n") if "CONFIG ERROR" in line}
-            self.assertEqual(len(complaints), 1, output)
-            self.assertRegex(complaints.pop(), rf"{option}={re.escape(text)}: want a number from 0 to \d+$")
-
-    def test_what_is_no_number_stops_the_start(self):
-        for option in self.OPTIONS:
-            for text in self.WRONG:
-                self.check(option, text, options=["-z", f"--{option}={text}"])
-            self.check(option, "two", options=["-z", self.SHORT[option], "two"])
-            for text in ("two", "10MB", "-5"):
-                self.check(option, text, conf=f"no-auth\n{option}={text}\n")
-            self.check(option, "", conf=f"no-auth\n{option}\n")
-
-    def test_numbers_are_taken(self):
-        conf = "user-quota=2 \ntotal-quota 3\nmax-bps=10000000\nbps-capacity=20000000\n"
-        for options in ([], ["-q", "2", "-Q", "3", "-s", "10000000", "-B", "20000000"]):
-            with Server(row.OURS, ["-a", "-r", "x", "-u", "alice:secret", *options], conf=None if options else conf) as server, \
-                    contextlib.ExitStack() as stack:
-                clients = [stack.enter_context(Client(server.port)) for _ in range(3)]
-                self.assertEqual([client.allocate().error for client in clients], [None, None, 486])
-
-    def test_0_is_no_limit(self):
-        with Server(row.OURS, ["-z", *[f"--{option}=0" for option in self.OPTIONS]]) as server, \
-                Client(server.port) as client:
-            self.assertEqual(client.allocate().kind, 2)
+    def test_nor_does_anything_stop_that_was_not_asked_for(self):
+        server = Server(row.OURS, ["-z"])
+        for option in ("--no-tls", "--no-dtls"):
+            server.options.remove(option)
+        with server:
+            self.assertTrue(server.survives())
+            self.assertIn("cannot start TLS and DTLS listeners", server.output())
 
 
 class ControlCharacter(Row, unittest.TestCase):
@@ -140,13 +218,15 @@ class ControlCharacter(Row, unittest.TestCase):
     NAME = "a\x1fb"
 
     def is_affected(self, binary):
-        with Server(binary, ["-a", "-r", "example", "-u", f"{self.NAME}:secret"]) as server, \
-                Client(server.port, username=self.NAME) as client:
-            response = client.allocate()
-            if response.kind != 2:
-                self.assertEqual(response.error, 401)
+        server = Server(binary, ["-a", "-r", "example", "-u", f"{self.NAME}:secret"], ready=False).start()
+        try:
+            if server.dies_or(server.answers):
+                self.assertIn("no name by SASLprep", server.output())
                 return False
-            return True
+            with Client(server.port, username=self.NAME) as client:
+                return client.allocate().kind == 2
+        finally:
+            server.__exit__()
 
     def test_its_neighbours_are_as_before(self):
         names = ["a!b", "alice"]
