@@ -207,38 +207,44 @@ void RedisLedger::send_shard(const std::shared_ptr<Job>& job, std::size_t shard,
   client_.eval(
       ledger_scripts::exchange(), std::move(names), std::move(arguments),
       [self = std::weak_ptr(self_), job, shard, at](const Result<redis::Answer>& answer) {
-        if (const auto ledger = self.lock()) (*ledger)->take(*job, shard, at, answer);
+        if (const auto ledger = self.lock()) (*ledger)->take(job, shard, at, answer);
       },
       options);
 }
 
-void RedisLedger::take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
-                       const Result<redis::Answer>& answer) {
-  // The end is taken once; an answer of it tells of no grants.
-  const std::size_t items = 2 + at.size() * report_arguments;
-  const bool is_report = job.kind == Kind::report;
+void RedisLedger::take(const std::shared_ptr<Job>& job, std::size_t shard,
+                       const std::vector<std::size_t>& at, const Result<redis::Answer>& answer) {
+  const bool is_report = job->kind == Kind::report;
+  const std::size_t items = is_report ? 2 + at.size() * report_arguments : 3;
   if (!answer) {
     const auto& error = answer.error();
-    job.error = error.message.find("ENDED") == std::string::npos
-                    ? error
-                    : broker::ended_error(keys::name_of(job.incarnation));
+    job->error = error.message.find("ENDED") == std::string::npos
+                     ? error
+                     : broker::ended_error(keys::name_of(job->incarnation));
   } else if (const auto& reply = answer.value().reply;
-             !reply.has_items(2) || !reply.items[0].is_integer() || !reply.items[1].is_text() ||
-             (is_report && reply.items.size() != items)) {
-    job.error = Error{"the Redis ledger answered something else than grants"};
+             !reply.has_items(items) || reply.items.size() != items ||
+             !reply.items[0].is_integer() || !reply.items[1].is_text() ||
+             (!is_report && !reply.items[2].is_integer())) {
+    job->error = Error{"the Redis ledger answered something else than grants"};
   } else {
-    if (is_report) {
-      for (std::size_t i = 0; i < at.size() && !job.error; ++i) {
-        const auto grant = grant_in(reply, 2 + i * report_arguments, reply.items[0].integer > 0);
-        if (grant)
-          job.grants[at[i]] = *grant;
-        else
-          job.error = Error{"the Redis ledger answered something else than grants"};
-      }
-    }
+    if (is_report)
+      take_grants(*job, at, reply);
+    else if (reply.items[2].integer != 0)
+      send_shard(job, shard, {});  // shares are left, of which there is no last report
     see_epoch(shard, reply.items[1].text);
   }
-  job.finish_one();
+  job->finish_one();
+}
+
+void RedisLedger::take_grants(Job& job, const std::vector<std::size_t>& at,
+                              const redis::Reply& reply) {
+  for (std::size_t i = 0; i < at.size() && !job.error; ++i) {
+    const auto grant = grant_in(reply, 2 + i * report_arguments, reply.items[0].integer > 0);
+    if (grant)
+      job.grants[at[i]] = *grant;
+    else
+      job.error = Error{"the Redis ledger answered something else than grants"};
+  }
 }
 
 void RedisLedger::see_epoch(std::size_t shard, const std::string& epoch) {

@@ -70,8 +70,9 @@ class RedisLedger final : public broker::LedgerLink {
             Done<std::vector<broker::Grant>> done);
   void send_shard(const std::shared_ptr<Job>& job, std::size_t shard,
                   const std::vector<std::size_t>& at);
-  void take(Job& job, std::size_t shard, const std::vector<std::size_t>& at,
+  void take(const std::shared_ptr<Job>& job, std::size_t shard, const std::vector<std::size_t>& at,
             const broker::Result<redis::Answer>& answer);
+  static void take_grants(Job& job, const std::vector<std::size_t>& at, const redis::Reply& reply);
   void refund_lost(const broker::AccountKey& account);
   void see_epoch(std::size_t shard, const std::string& epoch);
 

@@ -42,6 +42,15 @@ Status check_call(const Incarnation& incarnation, const std::vector<UsageReport>
   return Nothing{};
 }
 
+/// 0 where no report is of a client.
+UnixSeconds newest_period_of_clients(const std::vector<UsageReport>& reports) {
+  UnixSeconds newest_s = 0;
+  for (const UsageReport& report : reports)
+    if (!report.account.client.empty())
+      newest_s = std::max(newest_s, report.account.period_start_s);
+  return newest_s;
+}
+
 /// Steps a statement that yields no row.
 Status run(const SqliteDatabase& database, StatementUse& statement) {
   if (statement->step() != SQLITE_DONE) return database.error(writing);
@@ -160,6 +169,8 @@ Result<std::vector<Grant>> SqliteLedger::exchange(const Incarnation& incarnation
     if (!grant) return grant.error();
     grants.push_back(grant.value());
   }
+  if (Status forgot = rows_.forget_clients(database_, newest_period_of_clients(reports)); !forgot)
+    return forgot.error();
   if (Status committed = transaction.value().commit(); !committed) return committed.error();
   return grants;
 }

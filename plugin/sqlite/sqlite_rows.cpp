@@ -25,6 +25,9 @@ constexpr std::string_view writing = "write";
 
 constexpr std::size_t amounts_count = 6;
 
+/// How long after its period's start a client may be forgotten: a month has ended then. As in exchange.lua.
+constexpr std::int64_t client_kept_s = 40 * 86'400;
+
 /// A share's amounts in the order of the tables' columns.
 std::array<std::uint64_t, amounts_count> amounts_of(const Share& share) {
   return {share.used.octets[0],  share.used.octets[1], share.used.packets[0],
@@ -71,7 +74,7 @@ Result<OthersTotals> others_of(const SqliteDatabase& database, const AccountRow&
 
 Result<SqliteRows> SqliteRows::prepare(SqliteDatabase& database) {
   SqliteRows rows;
-  const std::array<std::pair<SqliteStatement*, std::string_view>, 9> statements{{
+  const std::array<std::pair<SqliteStatement*, std::string_view>, 11> statements{{
       {&rows.find_account_,
        "SELECT number, client_to_peer_octets, peer_to_client_octets, client_to_peer_packets, "
        "peer_to_client_packets, charged_octets, granted_octets FROM accounts "
@@ -106,6 +109,12 @@ Result<SqliteRows> SqliteRows::prepare(SqliteDatabase& database) {
        "WHERE incarnation = ?1 AND account = accounts.number) "
        "WHERE number IN (SELECT account FROM shares WHERE incarnation = ?1)"},
       {&rows.drop_shares_, "DELETE FROM shares WHERE incarnation = ?"},
+      {&rows.forget_shares_,
+       "DELETE FROM shares WHERE account IN (SELECT number FROM accounts "
+       "WHERE client <> '' AND period_start_s > 0 AND period_start_s < ? LIMIT 200)"},
+      {&rows.forget_clients_,
+       "DELETE FROM accounts WHERE number IN (SELECT number FROM accounts "
+       "WHERE client <> '' AND period_start_s > 0 AND period_start_s < ? LIMIT 200)"},
   }};
   for (const auto& [statement, sql] : statements) {
     Result<SqliteStatement> prepared = database.prepare(sql);
@@ -202,6 +211,16 @@ Status SqliteRows::run_for(const SqliteDatabase& database, std::int64_t incarnat
 
 Status SqliteRows::charge_grants(const SqliteDatabase& database, std::int64_t incarnation) {
   return run_for(database, incarnation, {&charge_grants_, &charge_shares_});
+}
+
+Status SqliteRows::forget_clients(const SqliteDatabase& database, std::int64_t period_start_s) {
+  if (period_start_s <= client_kept_s) return Nothing{};
+  for (SqliteStatement* statement : {&forget_shares_, &forget_clients_}) {
+    StatementUse use(*statement);
+    use->bind(1, period_start_s - client_kept_s);
+    if (use->step() != SQLITE_DONE) return database.error(writing);
+  }
+  return Nothing{};
 }
 
 Status SqliteRows::fold_shares(const SqliteDatabase& database, std::int64_t incarnation) {

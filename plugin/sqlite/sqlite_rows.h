@@ -42,6 +42,10 @@ class SqliteRows {
   [[nodiscard]] broker::Status charge_grants(const SqliteDatabase& database,
                                              std::int64_t incarnation);
 
+  /// Drops clients whose period ended long before this one began, a few at a time: they would add up.
+  [[nodiscard]] broker::Status forget_clients(const SqliteDatabase& database,
+                                              std::int64_t period_start_s);
+
  private:
   [[nodiscard]] static broker::Status run_for(const SqliteDatabase& database,
                                               std::int64_t incarnation,
@@ -53,6 +57,7 @@ class SqliteRows {
                                                            const broker::Share& sums);
 
   SqliteStatement find_account_, insert_account_, update_account_;
+  SqliteStatement forget_shares_, forget_clients_;
   SqliteStatement find_share_, store_share_, charge_grants_, charge_shares_, fold_grants_,
       drop_shares_;
 };

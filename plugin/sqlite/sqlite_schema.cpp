@@ -59,6 +59,13 @@ CREATE TABLE revocations (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// For the clients of ended periods, who are forgotten, and their shares.
+constexpr const char* create_indexes = R"sql(
+CREATE INDEX IF NOT EXISTS clients_by_period ON accounts (period_start_s)
+  WHERE client <> '' AND period_start_s > 0;
+CREATE INDEX IF NOT EXISTS shares_by_account ON shares (account);
+)sql";
+
 std::string opening(const SqliteSchema& schema) { return "open the " + std::string(schema.what); }
 
 /// Whether the file holds nothing yet; else it must be of this schema.
@@ -103,6 +110,7 @@ Status create_or_migrate(SqliteDatabase& database, const SqliteSchema& schema) {
     const std::string mark = "PRAGMA application_id = " + std::to_string(schema.application_id) +
                              "; PRAGMA user_version = " + std::to_string(schema.version) + ";";
     if (Status made = database.execute(schema.create_tables, creating); !made) return made;
+    if (Status made = database.execute(schema.create_indexes, creating); !made) return made;
     if (Status marked = database.execute(mark.c_str(), creating); !marked) return marked;
     return transaction.value().commit();
   }
@@ -116,6 +124,7 @@ Status create_or_migrate(SqliteDatabase& database, const SqliteSchema& schema) {
   if (version.value() < schema.version)
     return database.error(doing, "schema version " + std::to_string(version.value()) +
                                      " was never one of a turnbroker " + std::string(schema.what));
+  if (Status made = database.execute(schema.create_indexes, doing); !made) return made;
   return transaction.value().commit();
 }
 
@@ -123,7 +132,7 @@ Status create_or_migrate(SqliteDatabase& database, const SqliteSchema& schema) {
 
 const SqliteSchema& ledger_schema() {
   static constexpr SqliteSchema schema{"ledger", ledger_application_id, ledger_schema_version,
-                                       create_tables};
+                                       create_tables, create_indexes};
   return schema;
 }
 

@@ -20,6 +20,7 @@ struct SqliteSchema {
   std::int64_t application_id = 0;  ///< PRAGMA application_id; `file` shows it
   std::int64_t version = 0;         ///< PRAGMA user_version
   const char* create_tables = nullptr;
+  const char* create_indexes = "";  ///< IF NOT EXISTS: a file of the same version may lack some
 };
 
 /// Makes the file ready for use: refuses one that is damaged, another program's, or written by a

@@ -162,6 +162,42 @@ STORE_TEST("accounts without a last report keep their totals and lose their unsp
   CHECK(usage_of(store, acme_video).granted_octets == 10);
 }
 
+STORE_TEST("a life with very many accounts ends whole, whatever it still reports") {
+  TestType fixture;
+  LedgerStore& store = fixture.store();
+  constexpr std::size_t clients = 700;
+  std::vector<UsageReport> reports;
+  for (std::size_t i = 0; i < clients; ++i) {
+    reports.push_back(Report(acme_video, 100).charged(10).granted(40));
+    reports.back().account.client = "client-" + std::to_string(i);
+  }
+  std::vector<UsageReport> last(reports.begin(), reports.begin() + 3);
+  for (UsageReport& report : last) report.charged_octets = report.used.octets[0] = 15;
+  const auto check_all = [&](std::uint64_t first, std::uint64_t others) {
+    std::vector<broker::AccountUsage> all = got(fixture.store().usage(INT64_MIN));
+    REQUIRE(all.size() == clients);
+    for (const broker::AccountUsage& usage : all) {
+      const std::string& name = usage.account.client;
+      const bool is_first = name == "client-0" || name == "client-1" || name == "client-2";
+      CHECK(usage.charged_octets == (is_first ? first : others));
+      CHECK(usage.granted_octets == usage.charged_octets);
+    }
+  };
+  got(store.exchange(relay_a, reports));
+  CHECK(store.end(relay_a, last));
+  check_all(15, 10);
+  CHECK(got(store.open_incarnations("a")).empty());
+  const auto late = store.exchange(relay_a, reports);
+  REQUIRE_FALSE(late);
+  CHECK(broker::says_ended(late.error()));
+  check_all(15, 10);
+
+  got(store.exchange(relay_b, reports));
+  CHECK(store.write_off(relay_b));
+  check_all(55, 50);
+  CHECK(got(store.open_incarnations("b")).empty());
+}
+
 STORE_TEST("an ended incarnation cannot report, and ending it again changes nothing") {
   TestType fixture;
   LedgerStore& store = fixture.store();

@@ -1,9 +1,11 @@
 // What only the Redis ledger does: it learns when it may have forgotten, refunds what lost relays hold, and
 // is not led astray by what others put into its keys.
 #include <catch2/catch.hpp>
+#include <optional>
 #include <string>
 
 #include "conformance/redis_store.h"
+#include "ledger/ledger_scripts.h"
 
 using namespace conformance;
 using broker::Grant;
@@ -94,6 +96,50 @@ TEST_CASE("who tells of nothing and is granted nothing leaves no trace") {
   CHECK(exchange_one(fixture.store(), relay_a, Report(acme_video, 1000)).remaining_octets == 600);
   // g, c, four counts, holders, and the share of b alone.
   CHECK(RedisFixture::server().cli({"HLEN", key_of(acme_video)}) == "8\n");
+}
+
+TEST_CASE("an end that broke off is open until it is taken up, and takes no report") {
+  RedisFixture fixture;
+  constexpr int clients = 300;
+  std::vector<UsageReport> reports;
+  for (int i = 0; i < clients; ++i) {
+    reports.push_back(Report(acme_video, 100).charged(10).granted(40));
+    reports.back().account.client = "client-" + std::to_string(i);
+  }
+  got(fixture.store().exchange(relay_a, reports));
+
+  // What a process that dies with its first script under way leaves.
+  namespace keys = plugin::ledger_keys;
+  const std::size_t shard = keys::shard_of(acme_video);
+  std::optional<broker::Result<plugin::redis::Answer>> answer;
+  plugin::redis::EvalOptions options;
+  options.run_id_argument = 0;
+  fixture.client().eval(
+      plugin::ledger_scripts::exchange(),
+      {keys::witness(shard), keys::open_incarnations(shard, "a"),
+       keys::ended_incarnations(shard, "a"), keys::accounts_of(shard, relay_a),
+       keys::all_accounts(shard)},
+      {"", "1", keys::name_of(relay_a), "end", "100"},
+      [&](const broker::Result<plugin::redis::Answer>& got) { answer = got; }, options);
+  while (!answer) ::event_base_loop(fixture.base(), EVLOOP_ONCE);
+  REQUIRE(*answer);
+  REQUIRE(answer->value().reply.has_items(3));
+  CHECK(answer->value().reply.items[2].integer == 1);
+  const std::string left = RedisFixture::server().cli({"SCARD", keys::accounts_of(shard, relay_a)});
+  CHECK(std::stoi(left) == clients - 128);
+
+  CHECK(got(fixture.store().open_incarnations("a")) == std::vector{relay_a});
+  const auto late = fixture.store().exchange(relay_a, reports);
+  REQUIRE_FALSE(late);
+  CHECK(broker::says_ended(late.error()));
+  CHECK(fixture.store().end(relay_a, {}));
+  CHECK(got(fixture.store().open_incarnations("a")).empty());
+  const auto all = got(fixture.store().usage(INT64_MIN));
+  CHECK(all.size() == clients);
+  for (const broker::AccountUsage& usage : all) {
+    CHECK(usage.charged_octets == 10);
+    CHECK(usage.granted_octets == 10);
+  }
 }
 
 TEST_CASE("accounts of a period are forgotten months after it, accounts for ever are not") {

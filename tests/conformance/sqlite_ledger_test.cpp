@@ -357,6 +357,61 @@ TEST_CASE("another program's database keeps its mode") {
   CHECK(mode_of(path) == 0664U);
 }
 
+TEST_CASE("clients are forgotten when their period has ended long ago, CSPs are not") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("ledger");
+  constexpr std::int64_t start_s = 1'798'761'600;
+  constexpr std::int64_t day_s = 86'400;
+  const auto client = [](std::int64_t period_start_s, int number) {
+    return Report({"acme", broker::MediaType::video, period_start_s,
+                   "client-" + std::to_string(number)},
+                  1'000'000)
+        .charged(7)
+        .granted(9);
+  };
+  auto ledger = open_sqlite(path);
+  {
+    // A file that a version without these indexes left.
+    OtherProgram other(path);
+    other.execute("DROP INDEX clients_by_period; DROP INDEX shares_by_account");
+  }
+  std::vector<broker::UsageReport> reports;
+  for (int i = 0; i < 1'000; ++i) reports.push_back(client(start_s, i));
+  reports.push_back(client(0, 1));  // of a volume for good
+  reports.push_back(Report(acme_video, 1'000'000).charged(70).granted(90));
+  got(ledger->exchange(relay_a, reports));
+  // Shares of a life that is open, and sums of one that has ended.
+  got(ledger->exchange(relay_b, reports));
+  CHECK(ledger->end(relay_b, {}));
+  const std::size_t all = reports.size();
+  const auto count = [&] { return got(ledger->usage(INT64_MIN)).size(); };
+  CHECK(count() == all);
+  ledger = open_sqlite(path);
+
+  got(ledger->exchange(relay_a, {client(start_s + 40 * day_s, 1)}));
+  CHECK(count() == all + 1);
+  SqliteWork work;
+  ledger = open_sqlite(path);
+  for (std::size_t left = 800;; left -= 200) {
+    work.reset();
+    got(ledger->exchange(relay_a, {client(start_s + 41 * day_s, 1)}));
+    CHECK(work.rows_scanned == 0);
+    CHECK(count() == left + 4);
+    if (left == 0) break;
+  }
+  got(ledger->exchange(relay_a, {client(start_s + 41 * day_s, 1)}));
+  CHECK(count() == 4);
+  CHECK(usage_of(*ledger, acme_video).charged_octets == 140);
+  CHECK(usage_of(*ledger, client(0, 1).account).charged_octets == 14);
+
+  // A relay that tells late of one who was forgotten is heard, and its end returns what it did not use.
+  got(ledger->exchange(relay_a, {client(start_s, 5)}));
+  CHECK(usage_of(*ledger, client(start_s, 5).account).charged_octets == 7);
+  CHECK(ledger->end(relay_a, {}));
+  for (const broker::AccountUsage& usage : got(ledger->usage(INT64_MIN)))
+    CHECK(usage.granted_octets == usage.charged_octets);
+}
+
 TEST_CASE("ten thousand reports in one exchange cost one transaction and look at no row in vain") {
   TemporaryDirectory directory;
   FaultyDisk disk;

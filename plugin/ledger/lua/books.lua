@@ -20,10 +20,11 @@ for i = 1, #fields, 2 do
   local relay = who and string.match(who, '^(.+):%x+$')
   if relay then
     local state = 'unknown'
-    if ask('ZSCORE', ARGV[1] .. 'ended:' .. relay, who) then
-      state = 'ended'
-    elseif ask('SISMEMBER', ARGV[1] .. 'open:' .. relay, who) == 1 then
+    -- One that has just ended is open until all of its shares have.
+    if ask('SISMEMBER', ARGV[1] .. 'open:' .. relay, who) == 1 then
       state = 'open'
+    elseif ask('ZSCORE', ARGV[1] .. 'ended:' .. relay, who) then
+      state = 'ended'
     end
     shares[#shares + 1] = {who, state, ask('SISMEMBER', ARGV[1] .. 'shares:' .. who, KEYS[1]) or 1}
   end

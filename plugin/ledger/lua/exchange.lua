@@ -12,10 +12,13 @@
 --       limit charged granted wanted octets0 octets1 packets0 packets1 sequence
 -- Returns {ms it still learns, epoch, then nine for each report:
 --       granted remaining others' charged octets0 octets1 packets0 packets1 granted, holders}
+-- and of an end {ms it still learns, epoch, 1 if it is to be called again, for shares that are left}.
 local sums_fields = {'g', 'c', 'o0', 'o1', 'p0', 'p1'}
 local share_field = 's:' .. ARGV[3]
 local is_written_off = ARGV[4] == 'write off'
 local report_ends = is_written_off or ARGV[4] == 'end'
+-- Shares without a last report, whose end is no part of one call, so that none holds the server for long.
+local ends_at_once = 128
 
 local function read_share(text)
   if not text then return {g = 0, c = 0, o0 = 0, o1 = 0, p0 = 0, p1 = 0, n = 0}, false end
@@ -133,12 +136,15 @@ end
 
 local has_ended = redis.call('ZSCORE', KEYS[3], ARGV[3])
 if has_ended and not report_ends then error('ENDED incarnation ' .. ARGV[3] .. ' has ended') end
-if has_ended then return answer end
-for i = 6, #KEYS do settle(KEYS[i], 6 + (i - 6) * 9) end
-local places = {}
+if not has_ended then
+  for i = 6, #KEYS do settle(KEYS[i], 6 + (i - 6) * 9) end
+end
+local places, done = {}, {}
 if report_ends then
   -- What it was granted and did not use goes back, also of accounts without a last report.
-  for _, key in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  for _, key in ipairs(order) do done[#done + 1] = key end
+  for _, key in ipairs(redis.call('SRANDMEMBER', KEYS[4], ends_at_once)) do
+    done[#done + 1] = key
     if string.match(key, '^[^}]*}:places:') then
       places[#places + 1] = places_without(key, ARGV[3])
     else
@@ -180,13 +186,16 @@ for _, key in ipairs(order) do
   end
 end
 for _, rest in ipairs(places) do write_places(rest) end
-if report_ends then
-  redis.call('DEL', KEYS[4])
-  redis.call('SREM', KEYS[2], ARGV[3])
+if not report_ends then return answer end
+if #done > 0 then redis.call('SREM', KEYS[4], unpack(done)) end
+-- It takes no report from now on; it is open, for who looks for lives to end, until no share is left.
+if not has_ended then
   local newest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
   redis.call('ZADD', KEYS[3], text_of(amount(newest[2] or '0') + 1), ARGV[3])
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - amount(ARGV[5]))
   -- No report is as late as that; ids that are used once would stay for ever.
   redis.call('EXPIRE', KEYS[3], ended_kept_s)
 end
-return answer
+local is_left = redis.call('SCARD', KEYS[4]) > 0
+if not is_left then redis.call('SREM', KEYS[2], ARGV[3]) end
+return {witness.learning_ms, witness.epoch, is_left and 1 or 0}
