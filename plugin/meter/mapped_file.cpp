@@ -15,8 +15,18 @@ namespace plugin {
 
 namespace {
 
-broker::Error failed(const std::string& what, const std::string& path) {
-  return broker::Error{what + " " + path + ": " + std::strerror(errno)};
+broker::Error failed(const std::string& what, const std::string& path, int code = errno) {
+  return broker::Error{what + " " + path + ": " + std::strerror(code)};
+}
+
+/// Room on the disk for all of it, now: the kernel ends a process with SIGBUS that first stores to a page of a
+/// mapped file when there is none any more.
+int take_room(int fd, std::size_t size) {
+  int code = 0;
+  do {
+    code = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+  } while (code == EINTR);
+  return code;
 }
 
 broker::Result<MappedFile> map(int fd, const std::string& path, std::size_t size,
@@ -44,7 +54,11 @@ MappedFile::~MappedFile() {
 broker::Result<MappedFile> MappedFile::create(const std::string& path, std::size_t size) {
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fd.get() < 0) return failed("cannot create", path);
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) return failed("cannot size", path);
+  if (const int code = take_room(fd.get(), size); code != 0) {
+    // The next start would take it for what an earlier run left.
+    ::unlink(path.c_str());
+    return failed("cannot make room for " + std::to_string(size) + " octets in", path, code);
+  }
   return map(fd.get(), path, size,
              [](std::byte* data, std::size_t length) { return MappedFile(data, length); });
 }

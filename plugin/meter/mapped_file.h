@@ -18,7 +18,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
-  /// A new sparse file of `size` octets, all zero, mode 0600. The path must not exist.
+  /// A new file of `size` octets, all zero, mode 0600, with its whole room on the disk: what is stored later finds
+  /// some however full that is. The path must not exist, and does not after an error.
   [[nodiscard]] static broker::Result<MappedFile> create(const std::string& path, std::size_t size);
 
   /// An existing regular file, all of it.

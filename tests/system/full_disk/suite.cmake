@@ -1,0 +1,1 @@
+system_test(full_disk 120)
