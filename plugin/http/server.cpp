@@ -1,25 +1,16 @@
 #include "http/server.h"
 
-#include <algorithm>
 #include <exception>
 #include <new>
 #include <string>
 
+#include "http/framing.h"
 #include "http/open_stream.h"
 #include "http/pending_answer.h"
 #include "http/reply.h"
 #include "http/request_from.h"
 
 namespace plugin::http {
-
-namespace {
-// evhttp takes the first of several lengths; a proxy before us may have taken another.
-bool has_two_lengths(const Request& request) {
-  return std::ranges::count_if(request.headers, [](const auto& header) {
-           return equal_without_case(header.first, "Content-Length");
-         }) > 1;
-}
-}  // namespace
 
 Server::Server(event_base* base, Router router, const Limits& limits)
     : base_(base),
@@ -97,8 +88,8 @@ void Server::answer(evhttp_request* request, Connection& connection) {
     return [kept = pending](const Response& response) { kept->answer(response); };
   };
   const Request asked = request_from(request, connection);
-  if (has_two_lengths(asked)) {
-    Response refusal = router_.problem(400, "the request has more than one Content-Length");
+  if (const auto problem = framing_problem(asked)) {
+    Response refusal = router_.problem(400, *problem);
     refusal.headers.emplace_back("Connection", "close");
     return reply(request, connection, refusal);
   }

@@ -79,6 +79,34 @@ TEST_CASE("requests that are none are answered with a problem and the connection
   served.check_it_still_answers();
 }
 
+TEST_CASE("a request whose end a proxy may see elsewhere is refused, and its connection ends",
+          "[http]") {
+  const Served served;
+  // In what one of the two takes for a body, the other sees a request.
+  const std::string rest = "Host: x\r\n\r\nabcdeGET /who HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (std::string head :
+       {"POST /echo HTTP/1.1\r\nContent-Length : 5\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Length\t: 5\r\n",
+        "POST /echo HTTP/1.1\r\nTransfer-Encoding : chunked\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding : chunked\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Length: +5\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Length: 5 5\r\n",
+        "POST /echo HTTP/1.1\r\nContent-Length:\r\n", "POST /echo HTTP/1.1\r\n: 5\r\n",
+        "TRACE /hello HTTP/1.1\r\nContent-Length: 5\r\n",
+        "TRACE /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"}) {
+    CAPTURE(head);
+    const std::string answer = ask(served.port(), head.append(rest));
+    CHECK_THAT(answer, StartsWith("HTTP/1.1 400 ") && Contains("Connection: close\r\n"));
+    CHECK_THAT(answer, !Contains("HTTP/1.1 200"));
+  }
+  CHECK_THAT(
+      ask(served.port(), "GET /hello HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+      StartsWith("HTTP/1.1 200 "));
+  CHECK_THAT(ask(served.port(),
+                 "POST /echo HTTP/1.1\r\nContent-Length:  05 \r\nConnection: close\r\n\r\nabcde"),
+             EndsWith("\r\n\r\nabcde"));
+}
+
 TEST_CASE("a bad request behind a good one is refused after the good one's answer", "[http]") {
   const Served served;
   const std::string text =
