@@ -5,6 +5,7 @@
 
 #include "config_files_text.h"
 #include "config_http.h"
+#include "config_paths.h"
 #include "config_sandbox.h"
 #include "config_secrets.h"
 #include "config_store.h"
@@ -14,8 +15,7 @@ namespace broker {
 
 namespace {
 
-constexpr std::size_t realm_octets_max = 127;        // coturn's STUN_MAX_REALM_SIZE
-constexpr std::size_t socket_path_octets_max = 107;  // sockaddr_un's sun_path without its NUL
+constexpr std::size_t realm_octets_max = 127;  // coturn's STUN_MAX_REALM_SIZE
 constexpr std::int64_t credential_ttl_s_min = 60;
 constexpr std::int64_t credential_ttl_s_max = 31'536'000;
 constexpr std::uint64_t rotate_size_min = 4'000;
@@ -58,27 +58,6 @@ Result<std::string> check_realm(std::string_view realm) {
   if (realm.size() <= realm_octets_max && realm.find_first_of("\"\\") == std::string_view::npos)
     return std::string(realm);
   return Error{quoted(realm) + "; allowed: 1 to 127 octets without quotes and backslashes"};
-}
-
-/// Two files of the broker in one would destroy each other.
-void check_paths(const ConfigTable& table, const Config& config) {
-  const std::string socket = state_path(config, config.control_socket);
-  if (socket.size() > socket_path_octets_max)
-    table.report("control_socket", quoted(socket, 256) + " has " + std::to_string(socket.size()) +
-                                       " octets; allowed: at most " +
-                                       std::to_string(socket_path_octets_max) +
-                                       " together with state_dir");
-  std::vector<std::pair<std::string_view, std::string>> paths{
-      {"control_socket", socket}, {"records.path", state_path(config, config.records.path)}};
-  if (!config.store.redis)
-    paths.insert(paths.begin() + 1, {"store.path", state_path(config, config.store.path)});
-  for (std::size_t i = 0; i < paths.size(); ++i)
-    for (std::size_t j = i + 1; j < paths.size(); ++j)
-      if (paths.at(i).second == paths.at(j).second)
-        table.load().report(table.place(), std::string(paths.at(i).first) + " and " +
-                                               std::string(paths.at(j).first) + " are both " +
-                                               quoted(paths.at(i).second, 256) +
-                                               "; allowed: different files");
 }
 
 std::optional<ConfigTable> broker_table(const ConfigTable& root) {
