@@ -44,7 +44,7 @@ broker::Result<std::string> socket_path(const CommandLine& line) {
   return defaults.state_dir + "/" + defaults.control_socket;
 }
 
-// "Not Found: no allocation has the id 7"
+// "no allocation has the id 7"; the title of such a problem is only what its HTTP status is called.
 std::string refusal(const HttpAnswer& answer, const Json& document) {
   if (!document.is_object() || !document.contains("title"))
     return fmt::format("the server answered with HTTP status {}", answer.status);
@@ -53,7 +53,7 @@ std::string refusal(const HttpAnswer& answer, const Json& document) {
     return value.is_string() ? value.get<std::string>() : std::string();
   };
   const std::string detail = member("detail");
-  return detail.empty() ? member("title") : member("title") + ": " + detail;
+  return detail.empty() ? member("title") : detail;
 }
 
 }  // namespace
