@@ -18,11 +18,21 @@ namespace {
 
 constexpr std::string_view file_allowed = "a readable TOML file of at most 1 MiB";
 
+/// Whether the bracket that opens the text is closed in the same part of a path. Else it means itself, as for glob(3).
+bool is_bracket_closed(std::string_view text) {
+  std::size_t i = text.size() > 1 && (text[1] == '!' || text[1] == '^') ? 2 : 1;
+  // The first character between them may be a closing one.
+  for (++i; i < text.size() && text[i] != '/'; ++i)
+    if (text[i] == ']') return true;
+  return false;
+}
+
 bool has_wildcard(std::string_view pattern) {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == '\\')
+    const char c = pattern[i];
+    if (c == '\\')
       ++i;  // the next character means itself
-    else if (std::string_view("*?[").find(pattern[i]) != std::string_view::npos)
+    else if (c == '*' || c == '?' || (c == '[' && is_bracket_closed(pattern.substr(i))))
       return true;
   }
   return false;
@@ -37,6 +47,7 @@ class Loader {
     read_main(path);
     if (load_.problem) return *load_.problem;
     config_.files = std::move(load_.files_read);
+    config_.secret_files = std::move(load_.secret_files);
     return std::move(config_);
   }
 
@@ -78,7 +89,7 @@ class Loader {
       return refuse("cannot be looked for: " + printable(paths.error().message, 256),
                     "a pattern in a readable directory");
     if (!has_wildcard(pattern.text) && paths.value().empty())
-      return refuse("does not exist", "an existing file, or a pattern with * or ?");
+      return refuse("does not exist", "an existing file, or a pattern with *, ? or [...]");
     for (const std::string& path : paths.value()) {
       if (load_.problem) return;
       if (path == load_.files_read.front()) return refuse("is this file itself", "other files");

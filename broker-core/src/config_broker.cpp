@@ -85,8 +85,10 @@ void read_broker(const ConfigTable& root, Config& config) {
   if (const auto path = table->text("state_dir", path_allowed, path_octets_max))
     config.state_dir = beside(root.file(), *path);
   read_path(*table, "control_socket", config.control_socket);
-  if (const auto path = table->text("geoip_database", path_allowed, path_octets_max))
+  if (const auto path = table->text("geoip_database", path_allowed, path_octets_max)) {
     config.geoip_database = beside(root.file(), *path);
+    config.geoip_origin.text = table->place("geoip_database").text();
+  }
   config.store = read_store(*table);
   if (const auto records = table->table("records", {"path", "rotate_size", "keep"})) {
     read_path(*records, "path", config.records.path);

@@ -95,6 +95,7 @@ HttpConfig read_http(const ConfigTable& broker_table) {
   http.listen_tls = read_listen(*table, "listen_tls");
   http.certificate = read_pem_path(*table, "certificate", http);
   http.private_key = read_pem_path(*table, "private_key", http);
+  if (!http.private_key.empty()) table->load().note_secret_in(http.private_key);
   for (const std::string_view key : {"certificate", "private_key"})
     if (!http.listen_tls.empty() && table->find(key) == nullptr)
       table->report_missing(key, "a readable PEM file, since listen_tls is given");

@@ -158,6 +158,7 @@ RedisConfig read_redis(const ConfigTable& table) {
   read_file_path(table, "tls_ca", redis.tls_ca);
   read_file_path(table, "tls_certificate", redis.tls_certificate);
   read_file_path(table, "tls_private_key", redis.tls_private_key);
+  if (!redis.tls_private_key.empty()) table.load().note_secret_in(redis.tls_private_key);
   table.parsed("tls_server_name", "a host name or an address", check_server_name,
                redis.tls_server_name);
   read_duration(table, "timeout", "100ms", "60s", redis.timeout_ms);

@@ -71,10 +71,9 @@ class Reader {
   void add(const TomlNode& node, const ConfigPlace& place) {
     const auto wrong = node.kind == TomlNode::Kind::string ? problem_of(node.text.reveal(), noun_)
                                                            : describe(node, false);
-    if (wrong)
-      report(place, *wrong + "; allowed: " + secret_allowed_);
-    else
-      add(node.text.reveal(), place);
+    if (wrong) return report(place, *wrong + "; allowed: " + secret_allowed_);
+    table_.load().note_secret_in(table_.file());
+    add(node.text.reveal(), place);
   }
 
   void add(std::string_view secret, const ConfigPlace& place) {
@@ -92,6 +91,7 @@ class Reader {
     const std::optional<Secret> content =
         read_config_text(table_.load(), full_path, place, file_allowed_);
     if (!content) return;
+    table_.load().note_secret_in(full_path);
     std::string_view rest = content->reveal();
     bool found = false;
     for (int number = 1; !rest.empty() && !table_.load().problem; ++number) {
@@ -151,7 +151,10 @@ Secret read_password(const ConfigTable& table, std::string_view key) {
     const bool is_string = entry->value.kind == TomlNode::Kind::string;
     const auto problem =
         is_string ? wrong(entry->value.text.reveal()) : describe(entry->value, false);
-    if (!problem) return entry->value.text;
+    if (!problem) {
+      table.load().note_secret_in(table.file());
+      return entry->value.text;
+    }
     table.report(key, *problem + "; allowed: " + allowed);
     return {};
   }
@@ -161,6 +164,7 @@ Secret read_password(const ConfigTable& table, std::string_view key) {
   const auto content =
       read_config_text(table.load(), full_path, table.place(in_file), file_allowed);
   if (!content) return {};
+  table.load().note_secret_in(full_path);
   std::string_view line = content->reveal().substr(0, content->reveal().find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (const auto problem = wrong(line)) {

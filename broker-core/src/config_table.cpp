@@ -23,9 +23,17 @@ std::string joined(std::span<const std::string_view> words) {
 
 void ConfigLoad::report(const ConfigPlace& place, std::string_view what) {
   if (problem) return;
-  const std::string line = place.line == 0 ? "" : ':' + std::to_string(place.line);
-  problem = Error{printable(place.file, file_name_octets_max) + line + ": " + place.key +
-                  (place.key.empty() ? "" : ": ") + std::string(what)};
+  problem = Error{place.text() + ": " + std::string(what)};
+}
+
+void ConfigLoad::note_secret_in(const std::string& file) {
+  if (std::find(secret_files.begin(), secret_files.end(), file) == secret_files.end())
+    secret_files.push_back(file);
+}
+
+std::string ConfigPlace::text() const {
+  return printable(file, file_name_octets_max) + (line == 0 ? "" : ':' + std::to_string(line)) +
+         (key.empty() ? "" : ": " + key);
 }
 
 Error with_allowed(const Error& error, std::string_view allowed) {

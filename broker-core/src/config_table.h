@@ -25,17 +25,21 @@ struct ConfigPlace {
   std::string file;
   std::uint32_t line = 1;  ///< 0: the file as a whole
   std::string key;
+  [[nodiscard]] std::string text() const;
 };
 
 /// What one load_config call gathers on its way.
 struct ConfigLoad {
   const ConfigFiles& files;
-  std::optional<Error> problem{};         ///< the first one
-  std::vector<std::string> files_read{};  ///< in the order they were read
-  std::size_t octets_read = 0;            ///< of all files together
+  std::optional<Error> problem{};           ///< the first one
+  std::vector<std::string> files_read{};    ///< in the order they were read
+  std::vector<std::string> secret_files{};  ///< those with a secret in them
+  std::size_t octets_read = 0;              ///< of all files together
 
   /// "FILE:LINE: KEY: what" becomes the problem, unless there is one already.
   void report(const ConfigPlace& place, std::string_view what);
+  /// That there is a secret in the file.
+  void note_secret_in(const std::string& file);
 };
 
 class ConfigTable {

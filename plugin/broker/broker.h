@@ -189,6 +189,7 @@ class Broker final : public Control, public BrokerDesk {
   /// publish().
   void end_period(Account& account, Account* successor);
   void publish();
+  void tell_remarks(const broker::Config& config) const;
   void watch_files();
   void on_watch();
 
@@ -198,7 +199,7 @@ class Broker final : public Control, public BrokerDesk {
 
   // fleet.cpp
   /// Follows the geographic database; what is wrong with it is logged.
-  void follow_geo(const std::string& path);
+  void follow_geo(const broker::Config& config);
   /// Tells the fleet how this relay does.
   void tell_fleet();
   /// Tells the fleet's subscribers what is relayed, and hands usage records on.

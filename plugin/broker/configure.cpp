@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/config_remarks.h"
 
 namespace plugin {
 
@@ -177,6 +178,11 @@ void Broker::end_period(Account& account, Account* successor) {
   settler_->take_back(account);
 }
 
+void Broker::tell_remarks(const broker::Config& config) const {
+  for (const auto& remark : remarks_on(config, real_config_files()))
+    host_.warning("configuration: {}", remark);
+}
+
 broker::Status Broker::reload() {
   auto loaded = broker::load_config(config_file_, real_config_files());
   if (!loaded) {
@@ -186,7 +192,8 @@ broker::Status Broker::reload() {
     return loaded.error();
   }
   config_error_.clear();
-  follow_geo(loaded.value().geoip_database);
+  tell_remarks(loaded.value());
+  follow_geo(loaded.value());
   config_loaded_s_ = now_s();
   if (loaded.value() == *config_) return broker::Nothing{};
   // Renewed one file at a time, perhaps: quotas do not wait for it.

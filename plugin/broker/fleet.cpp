@@ -34,9 +34,9 @@ std::uint64_t Broker::live_allocations() const {
   return live;
 }
 
-void Broker::follow_geo(const std::string& path) {
-  if (auto status = geo_.follow(path); !status)
-    host_.error("{}; {}", status.error().message,
+void Broker::follow_geo(const broker::Config& config) {
+  if (auto status = geo_.follow(config.geoip_database); !status)
+    host_.error("{}: {}; {}", config.geoip_origin.text, status.error().message,
                 geo_.get() == nullptr ? "clients are not located" : "the one in use stays");
 }
 

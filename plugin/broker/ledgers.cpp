@@ -57,7 +57,7 @@ broker::Status Broker::open_ledger() {
   tuning.backoff_max_ms =
       std::min(tuning.backoff_max_ms, config.validity_time_ms / pauses_in_validity);
   auto client = redis::Client::start(base_.get(), config, clock_, host_, tuning);
-  if (!client) return client.error();
+  if (!client) return broker::Error{"ledger: " + client.error().message};
   redis_ = std::move(client).value();
   ledger_books_ = std::make_unique<RedisBooks>(*redis_);
   auto ledger = std::make_unique<RedisLedger>(*redis_, config, clock_);
@@ -108,7 +108,7 @@ broker::Status Broker::await_ledger() {
     const auto answer = store_->open_incarnations(config_->relay.id);
     if (answer) return broker::Nothing{};
     if (clock_.steady_ms() >= deadline_ms)
-      return broker::Error{answer.error().message + "; no better within " +
+      return broker::Error{"ledger: " + answer.error().message + "; no better within " +
                            std::to_string(wait_ms / 1'000) + " s"};
     // The client's ticker ends the pause, at most a tenth of a second.
     ::event_base_loop(base_.get(), EVLOOP_ONCE);

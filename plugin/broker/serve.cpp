@@ -91,7 +91,7 @@ void Broker::every_second() {
   idle_->look();
   snapshots_.collect();
   if (auto status = records_->retry(std::chrono::steady_clock::now()); !status)
-    host_.error("usage records: {}", status.error().message);
+    host_.error("{}", status.error().message);
 }
 
 // While the ledger fails the HTTP API sends clients away, so that nobody else would ask it again.
@@ -155,7 +155,7 @@ void Broker::fold_closed() {
     if (slot->created != 0 && slot->continued == 0) {
       const auto record = record_of(*table_, *slot, end_reason(slot->close_reason));
       if (auto status = records_->append(record, std::chrono::steady_clock::now()); !status)
-        host_.error("usage records: {}", status.error().message);
+        host_.error("{}", status.error().message);
       announcer_->closed(*slot, record);
       tally_.closed({record.csp, record.media}, record.reason);
     }

@@ -83,7 +83,8 @@ broker::Status Broker::prepare() {
   for (auto step :
        {&Broker::open_state, &Broker::settle_earlier, &Broker::make_table, &Broker::make_events})
     if (auto status = (this->*step)(); !status) return status.error();
-  follow_geo(config_->geoip_database);
+  tell_remarks(*config_);
+  follow_geo(*config_);
   apply(config_);
   tell_fleet();
   if (auto status = start_api(); !status) return status.error();
@@ -144,7 +145,7 @@ broker::Status Broker::open_state() {
 
   base_.reset(::event_base_new());
   if (base_ == nullptr) return broker::Error{"cannot make an event base"};
-  if (auto status = open_ledger(); !status) return with_name("ledger", status.error());
+  if (auto status = open_ledger(); !status) return status.error();
   if (redis_ != nullptr) {
     auto lives = EndedLives::open(state_dir_->resolve("ended_lives.json"));
     if (!lives) return lives.error();
@@ -156,7 +157,7 @@ broker::Status Broker::open_state() {
   options.rotate_octets = config_->records.rotate_size.count;
   options.keep = config_->records.keep;
   records_ = std::make_unique<RecordWriter>(std::move(options));
-  if (auto status = records_->open(); !status) return with_name("usage records", status.error());
+  if (auto status = records_->open(); !status) return status.error();
   if (redis_ != nullptr && config_->store.redis->records_max != 0)
     record_stream_ = std::make_unique<RecordStream>(*redis_, host_, clock_,
                                                     state_dir_->resolve(config_->records.path),
@@ -190,7 +191,7 @@ broker::Status Broker::settle_earlier() {
       [&](const UsageRecord& record) {
         if (recorded.contains(record.allocation)) return;
         if (auto status = records_->append(record, now); !status)
-          host_.error("usage records: {}", status.error().message);
+          host_.error("{}", status.error().message);
       },
       [&] { return records_->finish(); });
   if (!recovered)
@@ -285,7 +286,7 @@ broker::Status Broker::make_events() {
 
   auto control =
       ControlServer::start(base_.get(), *this, state_dir_->resolve(config_->control_socket));
-  if (!control) return with_name("control socket", control.error());
+  if (!control) return control.error();
   control_ = std::move(control).value();
   return broker::Nothing{};
 }
@@ -325,8 +326,7 @@ void Broker::finish() {
   for (auto* event : {&wake_event_, &tick_event_, &watch_event_}) event->reset();
   announcer_->look();
   fold_closed();
-  if (auto status = records_->finish(); !status)
-    host_.error("usage records: {}", status.error().message);
+  if (auto status = records_->finish(); !status) host_.error("{}", status.error().message);
   finish_telling();
   for (const AllocationSlot& slot : table_->allocations())
     if (slot.state.load() == SlotState::live) {

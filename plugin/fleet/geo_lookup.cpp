@@ -22,26 +22,28 @@ namespace {
 constexpr off_t database_octets_max = off_t{1} << 30;
 
 broker::Error with_file(const std::string& path, const std::string& what) {
-  return broker::Error{"geoip_database " + path + ": " + what};
+  return broker::Error{'"' + path + "\" " + what};
 }
 
-std::string system_message(int error) { return std::generic_category().message(error); }
+broker::Error unreadable(const std::string& path, int error) {
+  return with_file(path, "cannot be read: " + std::generic_category().message(error));
+}
 
 /// A copy of the file in memory. libmaxminddb maps what it opens, and a mapped file that somebody
 /// cuts short ends the process that reads on.
 broker::Result<UniqueFd> copy_of(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) return with_file(path, system_message(errno));
-  if (!S_ISREG(status.st_mode)) return with_file(path, "not a regular file");
-  if (status.st_size > database_octets_max) return with_file(path, "larger than 1 GiB");
+  if (!file || ::fstat(file.get(), &status) != 0) return unreadable(path, errno);
+  if (!S_ISREG(status.st_mode)) return with_file(path, "is not a regular file");
+  if (status.st_size > database_octets_max) return with_file(path, "is larger than 1 GiB");
   UniqueFd copy(::memfd_create("turnbroker-geoip", MFD_CLOEXEC));
-  if (!copy) return with_file(path, system_message(errno));
+  if (!copy) return unreadable(path, errno);
   for (off_t left = status.st_size; left > 0;) {
     const ssize_t moved =
         ::sendfile(copy.get(), file.get(), nullptr, static_cast<std::size_t>(left));
     if (moved < 0 && errno == EINTR) continue;
-    if (moved < 0) return with_file(path, system_message(errno));
+    if (moved < 0) return unreadable(path, errno);
     if (moved == 0) break;  // it has become shorter: what lacks is found out below
     left -= moved;
   }
@@ -95,7 +97,7 @@ broker::Result<std::shared_ptr<const GeoLookup>> GeoLookup::open(const std::stri
   const std::string name = "/proc/self/fd/" + std::to_string(copy.value().get());
   const int status = MMDB_open(name.c_str(), MMDB_MODE_MMAP, database.get());
   if (status != MMDB_SUCCESS)
-    return with_file(path, std::string("not an MMDB file: ") + MMDB_strerror(status));
+    return with_file(path, std::string("is not an MMDB file: ") + MMDB_strerror(status));
   return std::make_shared<const GeoLookup>(MmdbHandle(database.release()));
 }
 

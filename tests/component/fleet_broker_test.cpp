@@ -105,6 +105,8 @@ TEST_CASE("a geographic database that is none stops a start, but no reload", "[f
   const std::string path = directory.write("geo.mmdb", database(10));
   const std::string text = config("", "geoip_database = \"" + path + "\"\n");
   RunningBroker running(text);
+  const std::string key_place =
+      (running.directory() / "turnbroker.toml").string() + ":6: broker.geoip_database: ";
   const auto latitude = [&] {
     const auto geo = running.broker().board().get()->geo;
     const auto place = geo == nullptr ? std::nullopt : geo->find("192.0.2.1");
@@ -115,7 +117,7 @@ TEST_CASE("a geographic database that is none stops a start, but no reload", "[f
     return eventually([&] { return running.host.log_text().find(line) != std::string::npos; });
   };
   directory.write("geo.mmdb", "damaged");
-  CHECK(logged("geoip_database " + path + ": not an MMDB file: "));
+  CHECK(logged(key_place + "\"" + path + "\" is not an MMDB file: "));
   CHECK(logged("; the one in use stays"));
   CHECK(latitude() == 10);
   directory.write("geo.mmdb", database(20));
@@ -126,6 +128,8 @@ TEST_CASE("a geographic database that is none stops a start, but no reload", "[f
   running.stop();
   running.write_config(text);
   std::filesystem::remove(path);
-  CHECK_THROWS_WITH(running.start(), Catch::Matchers::Contains("geoip_database " + path +
-                                                               ": No such file or directory"));
+  CHECK_THROWS_WITH(
+      running.start(),
+      Catch::Matchers::Contains(key_place + "\"" + path +
+                                "\" cannot be read: No such file or directory; allowed: "));
 }

@@ -67,15 +67,15 @@ TEST_CASE("a database may be written over and removed while it is in use", "[geo
 TEST_CASE("what is no database is refused with the file's name", "[geo]") {
   const turntest::TempDir directory;
   const std::string path = directory / "geo.mmdb";
-  CHECK(error_of(path) == "geoip_database " + path + ": No such file or directory");
+  CHECK(error_of(path) == "\"" + path + "\" cannot be read: No such file or directory");
   CHECK(error_of(directory.path()) ==
-        "geoip_database " + directory.path().string() + ": not a regular file");
+        "\"" + directory.path().string() + "\" is not a regular file");
   const std::string whole = sample();
   for (const std::string& text :
        {std::string(), std::string("not a database"), std::string(100'000, '\0'),
         whole.substr(0, whole.size() / 2), std::string("\xab\xcd\xefMaxMind.com")}) {
     const auto file = directory.write("bad.mmdb", text);
-    CHECK(error_of(file).find("geoip_database " + file.string() + ": not an MMDB file: ") == 0);
+    CHECK(error_of(file).find("\"" + file.string() + "\" is not an MMDB file: ") == 0);
   }
 }
 

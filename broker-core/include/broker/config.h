@@ -274,6 +274,13 @@ struct RelayConfig {
   friend bool operator==(const RelayConfig&, const RelayConfig&) = default;
 };
 
+/// "FILE:LINE: KEY", for what is wrong with a value and turns out only when it is used. Any two are equal: where a
+/// key stands changes nothing.
+struct ConfigOrigin {
+  std::string text;
+  friend bool operator==(const ConfigOrigin&, const ConfigOrigin&) { return true; }
+};
+
 /// [broker] and all below it.
 struct Config {
   std::string realm;                     ///< empty: turnserver.conf's
@@ -286,6 +293,7 @@ struct Config {
   std::string state_dir = "/var/lib/turnbroker";
   std::string control_socket = "control.sock";  ///< relative to state_dir
   std::string geoip_database;                   ///< MMDB file; empty: none
+  ConfigOrigin geoip_origin;
   StoreConfig store;
   RecordsConfig records;
   LimitsConfig limits;
@@ -297,6 +305,7 @@ struct Config {
   std::map<std::string, Csp, std::less<>> csps;  ///< by id
   std::vector<std::string> files;                ///< every file it was read from, for watching
   std::vector<std::string> include_patterns;     ///< more files may come to match; for watching
+  std::vector<std::string> secret_files;         ///< those with a secret or key in them
   friend bool operator==(const Config&, const Config&) = default;
 };
 
