@@ -1,20 +1,23 @@
-// The curl examples of README.md, as they stand there, against the relay that scripts/run starts.
+// The curl examples of README.md, as they stand there, against the relay that scripts/run starts, and the
+// first configuration there, as a new user writes it down.
 import assert from "node:assert/strict";
-import { readFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Child, run } from "../support/js/child.mjs";
 import { until } from "../support/js/deadline.mjs";
+import { build } from "../support/js/relay.mjs";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const DEMO = "http://127.0.0.1:8080"; // free: the test has a network of its own
 const TIMED_OUT = 28; // curl's word for the end of --max-time
 
+const readme = readFileSync(path.join(root, "README.md"), "utf8");
+
 /** [{text, status}]: shell blocks with curl of the chapter, and what is said to be answered. */
 function examples() {
-  const readme = readFileSync(path.join(root, "README.md"), "utf8");
   const [, chapter] = /^### HTTP API\n([^]*?)^### /m.exec(readme);
   return [...chapter.matchAll(/([^\n]*)\n\n```sh\n([^]*?)```/g)]
     .filter(([, , text]) => text.includes("curl"))
@@ -66,6 +69,35 @@ for (const { text, status } of examples())
     assert.ok(exit === 0 || (exit === TIMED_OUT && text.includes("--max-time")), `${exit}\n${shell.output}`);
     if (text.includes("/v1/events")) assert.match(shell.output, /^event: usage$/m);
   });
+
+test("README: who was revoked gets no credentials any more", async () => {
+  const { text } = examples().find((example) => example.text.includes("/v1/admin/revoke"));
+  const again = `\ncurl -sS ${DEMO}/v1/getTurnCredentials -d clientID="$clientID"\n`;
+  const output = await run("bash", ["-euo", "pipefail", "-c", text + again], {
+    env: { ...process.env, CURL_HOME: directory, HOME: directory },
+  });
+  assert.deepEqual([...output.matchAll(/^status (\d+)$/gm)].map(([, one]) => one), ["200", "200", "403"], output);
+});
+
+test("README: the first configuration is good once what stands below it is done", async () => {
+  const [, chapter] = /^### Configuration\n([^]*?)^### /m.exec(readme);
+  const [, toml, shell] = /```toml\n([^]*?)```[^]*?```sh\n([^]*?)```/.exec(chapter);
+  const cwd = path.join(directory, "etc");
+  mkdirSync(cwd);
+  writeFileSync(path.join(cwd, "turnbroker.toml"), toml);
+  await run("bash", ["-euo", "pipefail", "-c", shell], { cwd });
+  const checked = await run(path.join(build, "bin/turnbrokerctl"), ["check-config", "turnbroker.toml"], { cwd });
+  assert.equal(checked, "turnbroker.toml: ok, 1 CSP\n");
+});
+
+test("README: a password is not minted without the secret", async () => {
+  const [text] = /^username=.*\npassword=.*\n/m.exec(readme);
+  const mint = (secret) => run("bash", ["-c", `${secret}\n${text}echo "password: $password"`]);
+  assert.match(await mint("secret=0123456789abcdef"), /^password: [A-Za-z0-9+/]{27}=\n$/);
+  const without = await mint("unset secret");
+  assert.match(without, /secret: parameter null or not set/);
+  assert.match(without, /^password: $/m);
+});
 
 test("the module works in Node.js against the demo relay", async () => {
   const script = `
