@@ -106,7 +106,7 @@ function(coturn_targets)
     ${arg_SOURCE}/src/apps/relay/turn_dtls_*.c ${arg_SOURCE}/src/apps/relay/turn_udp_*.c)
   list(APPEND ours ${ours_of_listener})
   file(GLOB ours_of_floods ${arg_SOURCE}/src/server/ns_turn_log_limit.c ${arg_SOURCE}/src/apps/relay/turn_accept_pause.c
-    ${arg_SOURCE}/src/apps/relay/turn_stream_count.c)
+    ${arg_SOURCE}/src/apps/relay/turn_stream_count.c ${arg_SOURCE}/src/apps/relay/turn_refused_ports.c)
   list(APPEND ours ${ours_of_floods})
   file(GLOB ours_of_defaults ${arg_SOURCE}/src/apps/relay/turn_tls_*.c ${arg_SOURCE}/src/apps/relay/turn_default_*.c
     ${arg_SOURCE}/src/server/ns_turn_binding*.c ${arg_SOURCE}/src/apps/relay/turn_*_option.c)

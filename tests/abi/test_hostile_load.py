@@ -84,6 +84,14 @@ class HostileLoad(unittest.TestCase):
         self.assertIn(f"\nplugin {plugin('scripted')}: wants realm \"here.example\", "
                       "but the server's realm is \"there.example\"\n", output)
 
+    def test_an_empty_name_is_no_server_without_a_plugin(self):
+        for option in ("plugin", "plugin-config"):
+            for how in ({"options": ["-z", f"--{option}="]}, {"conf": f"no-auth\n{option}=\n"}):
+                with self.subTest(option=option, how=how):
+                    status, output = run_to_end(**how)
+                    self.assertGreater(status, 0)
+                    self.assertRegex(output, f"(?m)^{option}: names no file$")
+
     def test_the_plugin_may_be_given_in_the_configuration_file(self):
         status, output = run_to_end(conf=f"plugin={plugin('wrong_version')}\n")
         self.assertGreater(status, 0)

@@ -189,7 +189,8 @@ class TlsLeftOut(Row, unittest.TestCase):
                 server.__exit__()
 
     def test_it_stops_the_start(self):
-        for option, title in (("cert", "certificate"), ("pkey", "private key"), ("CA-file", "CA"), ("dh-file", "DH key")):
+        for option, title in (("cert", "certificate"), ("pkey", "private key"), ("CA-file", "CA"),
+                              ("dh-file", "DH key")):
             self.check(f"cannot read the {title} file /nonexistent/x;", f"--{option}=/nonexistent/x")
             self.check("TLS does not start with the certificate", f"--{option}=FILE", file="no PEM\n")
         # A key of another certificate.

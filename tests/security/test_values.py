@@ -1,4 +1,4 @@
-"""Rows 46, 74, 77 and 78: values of options that must not be taken for others."""
+"""Rows 46, 74, 77, 78 and 85: values of options that must not be taken for others."""
 
 import contextlib
 import re
@@ -7,7 +7,7 @@ import unittest
 
 import row
 from row import Row, Server
-from turn_client import LIFETIME, XOR_RELAYED, Client, from_xor_address
+from turn_client import LIFETIME, XOR_RELAYED, Client, NoAnswer, from_xor_address
 from turn_server import free_port, run_to_end
 
 
@@ -58,6 +58,37 @@ class PortOptions(Row, unittest.TestCase):
             self.assertEqual(client.allocate().kind, 2)
 
 
+class PortRange(Row, Refusals):
+    ROW, ID = 85, "port-range-crash"
+
+    def is_affected(self, binary):
+        server = Server(binary, ["-z", "--min-port=60000", "--max-port=50000"], ready=False).start()
+        try:
+            if server.dies_or(server.answers):
+                self.assertGreater(server.process.returncode, 0)
+                return False
+            with Client(server.port) as client, contextlib.suppress(NoAnswer, OSError):
+                client.allocate()
+            return server.dies_or(server.answers)
+        finally:
+            server.__exit__()
+
+    def test_it_stops_the_start_in_one_line(self):
+        for options in (["--min-port=60000", "--max-port=50000"], ["--max-port=40000"], ["--max-port=0"],
+                        ["--min-port=0"]):
+            with self.subTest(options=options):
+                status, output = run_to_end(options=["-z", *options])
+                self.assertNotEqual(status, 0)
+                self.assertRegex(output, r"CONFIG ERROR: min-port=\d+, max-port=\d+: want")
+
+    def test_one_port_is_a_range(self):
+        port = free_port()
+        with Server(row.OURS, ["-z", f"--min-port={port}", f"--max-port={port}"]) as server, \
+                Client(server.port) as client:
+            self.assertEqual(client.allocate().kind, 2)
+            self.assertEqual(client.relayed[1], port)
+
+
 class QuotaOptions(Row, Refusals):
     ROW, ID = 74, "quota-option-ignored"
     OPTIONS = ["user-quota", "total-quota", "max-bps", "bps-capacity"]
@@ -87,8 +118,8 @@ class QuotaOptions(Row, Refusals):
     def test_numbers_are_taken(self):
         conf = "user-quota=2 \ntotal-quota 3\nmax-bps=10000000\nbps-capacity=20000000\n"
         for options in ([], ["-q", "2", "-Q", "3", "-s", "10000000", "-B", "20000000"]):
-            with Server(row.OURS, ["-a", "-r", "x", "-u", "alice:secret", *options], conf=None if options else conf) as server, \
-                    contextlib.ExitStack() as stack:
+            with Server(row.OURS, ["-a", "-r", "x", "-u", "alice:secret", *options],
+                        conf=None if options else conf) as server, contextlib.ExitStack() as stack:
                 clients = [stack.enter_context(Client(server.port)) for _ in range(3)]
                 self.assertEqual([client.allocate().error for client in clients], [None, None, 486])
 
@@ -100,7 +131,8 @@ class QuotaOptions(Row, Refusals):
 
 class TimeOptions(Row, Refusals):
     ROW, ID = 77, "lifetime-option-ignored"
-    OPTIONS = ["stale-nonce", "max-allocate-lifetime", "channel-lifetime", "permission-lifetime", "max-allocate-timeout"]
+    OPTIONS = ["stale-nonce", "max-allocate-lifetime", "channel-lifetime", "permission-lifetime",
+               "max-allocate-timeout"]
     COUNTS = ["relay-threads", "ne"]
     YEARS = 100_000_000
 
@@ -169,8 +201,14 @@ class AddressOptions(Row, Refusals):
         for text in ("/", "127.0.0.1/", "/127.0.0.1", f"127.0.0.1/{self.NO_HOST}"):
             self.check("external-ip", text, self.ADDRESS, options=["-z", f"--external-ip={text}"])
         for option in ("alternate-server", "tls-alternate-server", "aux-server"):
-            for text in ("", ":3478", "::1", "1:2::3", "[]:3478", "[::1", self.NO_HOST, f"{self.NO_HOST}:3478"):
+            for text in ("", ":3478", "::1", "1:2::3", "[]:3478", "[::1", self.NO_HOST, f"{self.NO_HOST}:3478",
+                         "192.0.2.1:99999", "192.0.2.1:", "[2001:db8::1]:x"):
                 self.check(option, text, self.ENDPOINT, options=["-z", f"--{option}={text}"])
+
+    def test_nor_is_a_family_one_that_there_is_not(self):
+        for text in ("ipv7", ""):
+            self.check("allocation-default-address-family", text, "ipv4, ipv6 or keep",
+                       options=["-z", f"--allocation-default-address-family={text}"])
 
     def test_addresses_are_taken(self):
         conf = "listening-ip=127.0.0.1 \nrelay-ip=127.0.0.1\nexternal-ip=192.0.2.1/127.0.0.1\n"
