@@ -4,6 +4,7 @@ They lie below the system's ephemeral range, so that no client's socket can take
 on this machine away: two servers that set SO_REUSEPORT could share a port, and each answer the other's clients.
 """
 
+import contextlib
 import fcntl
 import os
 import random
@@ -36,25 +37,26 @@ def is_free(port):
 
 
 class PortLease:
-    """A port on which UDP and TCP are free, nobody else's until close()."""
+    """A port on which UDP and TCP are free, nobody else's until close(); or the first of so many in a row."""
 
-    def __init__(self):
+    def __init__(self, count=1):
+        self.count = count
         for _ in range(TRIES_MAX):
-            self.port = random.randrange(PORT_MIN, ephemeral_begin())
+            self.port = random.randrange(PORT_MIN, ephemeral_begin() - count + 1)
             self.lock = self._try_lock()
             if self.lock is None:
                 continue
-            if is_free(self.port):
+            if all(is_free(port) for port in range(self.port, self.port + count)):
                 return
             self.close()
         raise AssertionError("no free port below the ephemeral range")
 
     def _try_lock(self):
-        """An octet of the one lock file for all ports; the lock ends with the descriptor."""
+        """An octet for each port of the one lock file for all; the lock ends with the descriptor."""
         lock = os.open(os.path.join(tempfile.gettempdir(), "turntest-ports.lock"),
                        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         # struct flock: l_type, l_whence, l_start, l_len, l_pid.
-        octet = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, self.port, 1, 0)
+        octet = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, self.port, self.count, 0)
         try:
             fcntl.fcntl(lock, F_OFD_SETLK, octet)
         except OSError:
@@ -66,6 +68,16 @@ class PortLease:
         if self.lock is not None:
             os.close(self.lock)
             self.lock = None
+
+
+@contextlib.contextmanager
+def relay_ports(count):
+    """Options for a server that relays from so many ports, which no other test's server relays from."""
+    lease = PortLease(count)
+    try:
+        yield [f"--min-port={lease.port}", f"--max-port={lease.port + count - 1}"]
+    finally:
+        lease.close()
 
 
 def free_port():

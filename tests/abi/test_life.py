@@ -4,7 +4,7 @@ import signal
 import unittest
 
 from turn_client import Client, Message, Peer, ALLOCATE, REQUESTED_TRANSPORT
-from turn_server import Server, wait_for
+from turn_server import Server, relay_ports, wait_for
 
 RELEASED, EXPIRED, CANCELLED, SHUTDOWN = 0, 1, 2, 3
 
@@ -82,7 +82,7 @@ class Life(unittest.TestCase):
     def test_the_expiry_of_a_mobile_allocation_is_told_at_once(self):
         with Server("scripted", "realm x\nlifetime_max 1\n", ["--mobility"]) as server, Client(server.port) as client:
             self.assertEqual(client.allocate(mobile=True).kind, 2)
-            self.assertEqual(server.wait_event("closed", seconds=4)["reason"], EXPIRED)
+            self.assertEqual(server.wait_event("closed")["reason"], EXPIRED)
 
     def test_a_retransmitted_allocate_asks_nobody(self):
         with Server("scripted", "realm x\n") as server, Client(server.port) as client:
@@ -97,7 +97,7 @@ class Life(unittest.TestCase):
 
     def test_an_allocation_that_fails_after_it_was_allowed_is_closed_as_not_created(self):
         # One port to relay from: the second allocation finds none.
-        with Server("scripted", "realm x\n", ["--min-port", "49999", "--max-port", "49999"]) as server, \
+        with relay_ports(1) as options, Server("scripted", "realm x\n", options) as server, \
                 Client(server.port) as one, Client(server.port) as two:
             self.assertEqual(one.allocate().kind, 2)
             self.assertEqual(two.allocate().error, 508)
@@ -171,7 +171,7 @@ class Signals(unittest.TestCase):
         with Server("scripted", "realm x\n") as server:
             for count in (1, 2, 3):
                 server.process.send_signal(signal.SIGHUP)
-                server.wait_event("reload", count, seconds=2)
+                server.wait_event("reload", count)
             self.assertIsNone(server.process.poll())
 
     def test_what_the_plugin_logs_is_one_line(self):

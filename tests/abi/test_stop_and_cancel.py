@@ -7,8 +7,8 @@ import threading
 import time
 import unittest
 
-from turn_client import Client, NoAnswer, Peer
-from turn_server import SANITIZED, Server, wait_for
+from turn_client import ALLOCATE, REQUESTED_TRANSPORT, Client, Message, NoAnswer, Peer
+from turn_server import SANITIZED, Server, relay_ports, wait_for
 
 RELEASED, CANCELLED, SHUTDOWN, EXHAUSTED = 0, 2, 3, 4
 OK, UNKNOWN_ID, INVALID, UNAVAILABLE = 0, 1, 2, 3
@@ -55,7 +55,7 @@ class Cancel(unittest.TestCase):
 
     def test_a_cancel_of_an_allocation_that_failed_does_not_end_the_next_of_the_5_tuple(self):
         # One port to relay from: the second allocation finds none.
-        with Server("scripted", "realm x\n", ["--min-port", "49998", "--max-port", "49998"]) as server, \
+        with relay_ports(1) as options, Server("scripted", "realm x\n", options) as server, \
                 Client(server.port) as one, Client(server.port) as two:
             self.assertEqual(one.allocate().kind, 2)
             failed = []
@@ -82,7 +82,7 @@ class Cancel(unittest.TestCase):
             self.assertEqual(len(server.events("closed")), 4)
 
     def test_an_allocation_after_one_that_failed_is_closed_once_by_the_end_of_the_server(self):
-        with Server("scripted", "realm x\n", ["--min-port", "49997", "--max-port", "49997"]) as server, \
+        with relay_ports(1) as options, Server("scripted", "realm x\n", options) as server, \
                 Client(server.port) as one, Client(server.port) as two:
             self.assertEqual(one.allocate().kind, 2)
             self.assertEqual(two.allocate().error, 508)
@@ -140,9 +140,12 @@ class Stop(unittest.TestCase):
 
     def test_requests_that_wait_for_the_plugin_do_not_hold_up_the_end(self):
         with Server("scripted", "realm x\nallocation pending\n") as server, Client(server.port) as client:
-            with self.assertRaises(NoAnswer):
-                client.allocate(seconds=0.3)
+            client.challenge()
+            request = Message(ALLOCATE).add(REQUESTED_TRANSPORT, b"\x11\0\0\0")
+            client.send(client.sign(request))
             server.wait_event("allocation_wanted")
+            with self.assertRaises(NoAnswer):
+                client.answer_to(request.transaction, 0.3)
             self.assertEqual(server.stop(), 0)
 
     def test_without_a_plugin_sigterm_kills_as_ever(self):

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from ports import PortLease, free_port  # noqa: F401  pylint: disable=unused-import
+from ports import PortLease, free_port, relay_ports  # noqa: F401  pylint: disable=unused-import
 from turn_client import BINDING, Message
 
 SECONDS = 20.0

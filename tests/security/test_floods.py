@@ -20,7 +20,7 @@ from test_challenges import IN_NAMESPACE, LISTENER, ONE, OTHER
 from turn_client import (
     ALLOCATE, BINDING, CONNECTION_BIND, CONNECTION_ID, MOBILITY, NONCE, REFRESH, XOR_RELAYED, Client, Message, NoAnswer,
     Peer, from_xor_address)
-from turn_server import SANITIZED, run_to_end, wait_for
+from turn_server import SANITIZED, relay_ports, run_to_end, wait_for
 
 ACCOUNTS = ["-a", "-r", "example.org", "-u", "alice:secret"]
 TRANSPORT = (0x19, b"\x11\0\0\0")
@@ -362,7 +362,7 @@ class Guesses(Row, unittest.TestCase):
                       f"{waited * 1000:.0f} ms")
                 if not SANITIZED:
                     self.assertLess(grown, 1000)
-                self.assertLess(waited, 1)
+                self.assertLess(waited, 5)
 
     def test_from_ever_new_ports_few_are_answered(self):
         """A guess with another's nonce, or none, is one of the errors that a source gets 10 of a second."""
@@ -379,7 +379,7 @@ class Guesses(Row, unittest.TestCase):
             if not SANITIZED:
                 self.assertLess(server.resident_kib() - before, 600)
             with client_from(OTHER, server.port) as client:
-                self.assertEqual(client.allocate(seconds=1).kind, 2)
+                self.assertEqual(client.allocate().kind, 2)
 
 
 class LastRelayPort(unittest.TestCase):
@@ -389,13 +389,12 @@ class LastRelayPort(unittest.TestCase):
 
     def test_more_are_refused_and_what_is_there_goes_on(self):
         for transport in ("udp", "tcp"):
-            first = self.free_range()
-            options = ["-z", f"--min-port={first}", f"--max-port={first + self.PORTS - 1}"]
-            with self.subTest(transport), Server(row.OURS, options, loopback=True) as server, Peer() as peer, \
-                    contextlib.ExitStack() as stack:
+            with self.subTest(transport), relay_ports(self.PORTS) as options, Peer() as peer, \
+                    Server(row.OURS, ["-z", *options], loopback=True) as server, contextlib.ExitStack() as stack:
                 clients = [stack.enter_context(Client(server.port, transport)) for _ in range(self.PORTS)]
                 for client in clients:
                     self.assertEqual(client.allocate().kind, 2)
+                first = int(options[0].split("=")[1])
                 self.assertEqual({client.relayed[1] for client in clients}, set(range(first, first + self.PORTS)))
                 for _ in range(300):
                     with Client(server.port, transport) as late:
@@ -419,15 +418,6 @@ class LastRelayPort(unittest.TestCase):
             return client
         client.close()
         return None
-
-    def free_range(self):
-        """The first of so many ports that nobody has, below those of the ephemeral range."""
-        for first in range(20000 + os.getpid() % 5000, 32000, 50):
-            with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-                for port in range(first, first + self.PORTS):
-                    stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((LOCAL, port))
-                return first
-        raise AssertionError("no free range of ports")
 
 
 class Replays(unittest.TestCase):

@@ -16,9 +16,7 @@ class PredictablePorts(Row, unittest.TestCase):
     PORTS = 16
 
     def is_affected(self, binary):
-        first = 40000 + turn_server.free_port() % 20000
-        options = ["-z", f"--min-port={first}", f"--max-port={first + self.PORTS - 1}"]
-        with Server(binary, options) as server:
+        with turn_server.relay_ports(self.PORTS) as options, Server(binary, ["-z", *options]) as server:
             seen = []
             for _ in range(4 * self.PORTS):
                 # The end of the connection gives the port back.
