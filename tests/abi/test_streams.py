@@ -167,7 +167,8 @@ class Streams(unittest.TestCase):
                     far = peer.accept()
                     data.sendall(pattern(30000))
                     receiver, direction = far, 0
-                self.assertEqual(receive_quiet(receiver), pattern(12345))
+                self.assertEqual(receive_exactly(receiver, 12345), pattern(12345))
+                self.assertEqual(receive_quiet(receiver), b"")
                 state = meter(server)
                 self.assertEqual((state["used"][direction], state["credit"]), (12345, 0))
                 data.close()

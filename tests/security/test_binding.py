@@ -64,12 +64,13 @@ class Asker:
 
 
 def factor(port, octets):
+    """How many octets come back for one; 0 if it is not answered before the request behind it is."""
     with Asker(port) as asker:
         asker.send(octets)
-        try:
-            return len(asker.receive(1.0)[0]) / len(octets)
-        except NoAnswer:
-            return 0.0
+        last = Message(BINDING)
+        asker.send(last.encode())
+        first = asker.receive()[0]
+        return 0.0 if first[8:20] == last.transaction else len(first) / len(octets)
 
 
 def requests():

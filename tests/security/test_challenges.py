@@ -121,8 +121,11 @@ class ChallengeLimit(Row, unittest.TestCase):
 
     def test_of_ipv6_a_network_counts(self):
         with Server(row.OURS, ACCOUNTS) as server:
-            self.assertLess(answered(server.port, allocate, host=SIX)[0], ASKED)
-            self.assertLess(answered(server.port, allocate, 20, SIX_NEIGHBOUR)[0], 10)
+            began = time.monotonic()
+            count = answered(server.port, allocate, host=SIX)[0]
+            self.assertLess(count, ASKED)
+            count += answered(server.port, allocate, 20, SIX_NEIGHBOUR)[0]
+            self.assertLessEqual(count, AT_ONCE + 10 * (time.monotonic() - began) + 1)
             self.assertEqual(answered(server.port, allocate, 20, SIX_OTHER)[0], 20)
 
     def test_bindings_and_loopback_do_not_count(self):
@@ -138,15 +141,18 @@ class ChallengeLimit(Row, unittest.TestCase):
 
     def test_who_is_flooded_is_not_forgotten_for_others(self):
         with Server(row.OURS, [*ACCOUNTS, "--challenge-limit=1"]) as server:
-            answered(server.port, allocate, 20, THIRD)
             began = time.monotonic()
+            count, _ = answered(server.port, allocate, 20, THIRD)
             # More than there are places for.
             for number in range(6000):
                 self.once(server.port, f"198.41.{1 + number // 250}.{1 + number % 250}")
                 if number % 50 == 0:
                     answered(server.port, allocate, 20, OTHER)
-            count, _ = answered(server.port, allocate, 20, THIRD)
-            self.assertLessEqual(count, min(9, time.monotonic() - began + 1))
+            more, _ = answered(server.port, allocate, 20, THIRD)
+            seconds = time.monotonic() - began
+            # After ten seconds it may have as many again as one that is new.
+            self.assertLess(seconds, 8, "too slow to show anything")
+            self.assertLessEqual(count + more, 10 + seconds + 1)
 
     @staticmethod
     def once(port, host):
