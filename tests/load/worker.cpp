@@ -21,7 +21,7 @@ constexpr std::size_t batches_per_turn_max = 16;
 static_assert(batches_per_turn_max * DatagramBatch::messages_max > packets_per_turn_max);
 constexpr std::uint64_t window_packets_max = 1024;  ///< of a worker, whatever --window says
 constexpr Milliseconds probe_interval{50};
-constexpr Milliseconds drain_silence{200}, drain_max{3000}, release_max{3000};
+constexpr Milliseconds drain_silence{200}, drain_max{5000}, release_max{3000};
 constexpr std::chrono::microseconds shortest_sleep{20}, retry_sleep{200};
 constexpr std::chrono::milliseconds longest_sleep{10};
 
@@ -269,11 +269,16 @@ void Worker::drain() {
            result_.to_client.received.packets == result_.to_client.sent.packets &&
            unflushed_.empty() && peer_sender_.queued() == 0;
   };
+  // A flood overruns buffers, and with an allocation ends what was on its way. What else is missing
+  // after a silence is not lost but late.
+  const auto silence_max = [&] {
+    return options_.rate > 0 && pool_.alive() == pool_.opened() ? drain_max : drain_silence;
+  };
   for (TimePoint now = begin; now < begin + drain_max; now = Clock::now()) {
     flush_clients();
     result_.to_peer.sent = sent_by_clients();
     result_.to_client.sent += peer_sender_.flush();
-    if (all_arrived() || now >= std::max(begin, result_.last_data) + drain_silence) break;
+    if (all_arrived() || now >= std::max(begin, result_.last_data) + silence_max()) break;
     pool_.poll(std::chrono::milliseconds(1));
   }
   publish_progress();
