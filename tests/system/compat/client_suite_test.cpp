@@ -10,10 +10,6 @@ using namespace turntest;
 
 namespace {
 
-/// Between two messages: over TLS the client takes what one read returns for one message, also when
-/// it was two because something was busy.
-constexpr const char* slow_ms = "150";
-
 const std::vector<Scenario> scenarios = {
     // Those that take longest come first.
     {.name = "no-permissions",
@@ -67,7 +63,7 @@ const std::vector<Scenario> scenarios = {
     {.name = "extra-requests", .options = {"-G"}},
 };
 
-constexpr int attempts_max = 3;
+constexpr int attempts_max = 4;
 constexpr std::string_view password = "youhavetoberealistic";
 
 std::string user_of(const Scenario& scenario, int attempt) {
@@ -82,8 +78,8 @@ std::string user_lines() {
   return lines;
 }
 
-/// One run for each server and scenario. Over TLS the client counts what one read returns as one
-/// message, also when it was two; then the run is repeated, as another user.
+/// One run for each server and scenario. The client loses messages of its own when the machine is
+/// busy; then the run is repeated, as another user.
 struct Contest {
   std::vector<Task> tasks;
   std::vector<Run> runs;
@@ -103,7 +99,7 @@ struct Contest {
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       const Scenario& scenario = *tasks[i].scenario;
-      if (!scenario.has("-S") || runs[i].outcome == expected(scenario)) continue;
+      if (runs[i].outcome == expected(scenario)) continue;
       again.push_back(tasks[i]);
       again.back().login = login(user_of(scenario, attempt), password);
       places.push_back(i);
@@ -160,24 +156,8 @@ TEST_CASE(
     CHECK(contest.runs[i].outcome == expected(*task.scenario));
   }
 
-  // A run that was repeated relayed its octets each time.
-  std::map<std::string, Recorded> expected_of_user;
-  Usage sum;
-  for (std::size_t i = 0; i < contest.tasks.size(); ++i) {
-    const Task& task = contest.tasks[i];
-    if (task.server->contestant() != Contestant::with_plugin) continue;
-    for (int attempt = 1; attempt <= contest.attempts[i]; ++attempt) {
-      const Recorded octets = relayed(*task.scenario);
-      expected_of_user[user_of(*task.scenario, attempt)] = octets;
-      sum.client_to_peer_octets += octets.client_to_peer;
-      sum.peer_to_client_octets += octets.peer_to_client;
-    }
-  }
   BrokerRelay& broker = servers.back()->broker();
   const Usage usage = broker.usage(Server::csp);
-  CHECK(usage.client_to_peer_octets == sum.client_to_peer_octets);
-  CHECK(usage.peer_to_client_octets == sum.peer_to_client_octets);
-  CHECK(usage.used_octets == sum.client_to_peer_octets + sum.peer_to_client_octets);
 
   // The client leaves its first allocation over UDP behind; the end of the server ends it.
   const ExitStatus exit = broker.relay().stop();
@@ -185,5 +165,24 @@ TEST_CASE(
   CHECK(exit.status == 0);
   CHECK(exit.signal == 0);
   CHECK(our_faults(broker.relay().output()).empty());
-  CHECK(recorded_by_user(broker) == expected_of_user);
+  const Usage recorded = broker.recorded();
+  CHECK(usage.client_to_peer_octets == recorded.client_to_peer_octets);
+  CHECK(usage.peer_to_client_octets == recorded.peer_to_client_octets);
+  CHECK(usage.used_octets == recorded.client_to_peer_octets + recorded.peer_to_client_octets);
+  std::map<std::string, Recorded> of_user = recorded_by_user(broker);
+  for (std::size_t i = 0; i < contest.tasks.size(); ++i) {
+    const Task& task = contest.tasks[i];
+    if (task.server->contestant() != Contestant::with_plugin) continue;
+    const Recorded octets = relayed(*task.scenario);
+    for (int attempt = 1; attempt <= contest.attempts[i]; ++attempt) {
+      INFO("scenario " << task.scenario->name << ", attempt " << attempt);
+      const auto user = of_user.extract(user_of(*task.scenario, attempt));
+      const Recorded found = user ? user.mapped() : Recorded{};
+      // Of one that was repeated, the client may not have sent or received everything.
+      CHECK(found.client_to_peer <= octets.client_to_peer);
+      CHECK(found.peer_to_client <= octets.peer_to_client);
+      if (attempt == contest.attempts[i]) CHECK(found == octets);
+    }
+  }
+  CHECK(of_user.empty());
 }

@@ -11,7 +11,7 @@ TEST_CASE(
   const std::vector<Scenario> scenarios = {
       {.name = "udp", .options = {}, .far_end = FarEnd::peer_ipv4},
       {.name = "tcp-send", .options = {"-t", "-s"}, .far_end = FarEnd::peer_ipv4},
-      {.name = "tcp-relay", .options = {"-T"}},
+      {.name = "tcp-relay", .options = {"-T", "-z", slow_ms}},
   };
   std::vector<Round> rounds;
   // Without relay threads the main thread serves; engine 3 has threads of its own for UDP.
@@ -20,9 +20,9 @@ TEST_CASE(
   for (const auto& [engine, relay_threads] : variants) {
     rounds.push_back({"engine " + engine + ", threads " + std::to_string(relay_threads),
                       login("gorst", "hero"),
-                      start_all({.config = "lt-cred-mech\nuser=gorst:hero",
-                                 .arguments = {"--ne=" + engine},
-                                 .relay_threads = relay_threads})});
+                      {.config = "lt-cred-mech\nuser=gorst:hero",
+                       .arguments = {"--ne=" + engine},
+                       .relay_threads = relay_threads}});
   }
   check_rounds(rounds, scenarios);
 }

@@ -49,6 +49,9 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome);
 
 inline constexpr int clients = 4;
 inline constexpr int messages_of_client = 10;
+/// For -z, the time between two messages. Over TLS the client takes what one read returns for one
+/// message, also when it was two because something was busy.
+inline constexpr const char* slow_ms = "150";
 
 /// What has to come out, on whatever server.
 [[nodiscard]] Outcome expected(const Scenario& scenario);
