@@ -19,7 +19,7 @@ def connect(client, address):
 
 class PeerConnections(Row, unittest.TestCase):
     ROW, ID = 82, "peer-connections-without-bound"
-    MOST, MORE = 128, 20
+    MOST, OF_PEERS, MORE = 128, 64, 20
 
     def is_affected(self, binary):
         with Server(binary, ["-z"], loopback=True) as server, Client(server.port, "tcp") as client, \
@@ -40,16 +40,19 @@ class PeerConnections(Row, unittest.TestCase):
             self.assertEqual(client.permit((LOCAL, 1)).kind, 2)
             before = server.sockets()
             streams = []
-            for _ in range(self.MOST + self.MORE):
+            for _ in range(self.OF_PEERS + self.MORE):
                 # One that is refused may have ended before its connect() is told that it began.
                 with contextlib.suppress(ConnectionError):
                     streams.append(stack.enter_context(socket.create_connection(client.relayed, timeout=20)))
-            wait_for(lambda: server.sockets() == before + self.MOST, "all to be accepted")
+            wait_for(lambda: sum(open_now(stream) for stream in streams) == self.OF_PEERS, "those beyond to be closed")
+            self.assertEqual(server.sockets(), before + self.OF_PEERS)
+            # The client has its own still.
+            peers = [stack.enter_context(socket.create_server((LOCAL, 0))) for _ in range(self.MOST - self.OF_PEERS)]
+            self.assertEqual({connect(client, peer.getsockname()).error for peer in peers}, {None})
             self.assertEqual(connect(client, listener.getsockname()).error, 508)
-            wait_for(lambda: sum(open_now(stream) for stream in streams) == self.MOST, "those beyond to be closed")
             for stream in streams:
                 stream.close()
-            wait_for(lambda: server.sockets() == before, "their end")
+            wait_for(lambda: server.sockets() == before + self.MOST - self.OF_PEERS, "their end")
             self.assertEqual(connect(client, listener.getsockname()).kind, 2)
 
 

@@ -193,6 +193,7 @@ class TlsLeftOut(Row, unittest.TestCase):
                               ("dh-file", "DH key")):
             self.check(f"cannot read the {title} file /nonexistent/x;", f"--{option}=/nonexistent/x")
             self.check("TLS does not start with the certificate", f"--{option}=FILE", file="no PEM\n")
+        self.check("TLS does not start with", "--ec-curve-name=nosuch")
         # A key of another certificate.
         with Server(row.OURS, ["-z"], tls=True) as other:
             key = other.options[other.options.index("--pkey") + 1]

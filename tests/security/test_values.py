@@ -116,7 +116,7 @@ class QuotaOptions(Row, Refusals):
             self.check_number(option, "", conf=f"no-auth\n{option}\n")
 
     def test_numbers_are_taken(self):
-        conf = "user-quota=2 \ntotal-quota 3\nmax-bps=10000000\nbps-capacity=20000000\n"
+        conf = "user-quota=2 \ntotal-quota 3 # of all\nmax-bps=10000000\nbps-capacity=20000000\n"
         for options in ([], ["-q", "2", "-Q", "3", "-s", "10000000", "-B", "20000000"]):
             with Server(row.OURS, ["-a", "-r", "x", "-u", "alice:secret", *options],
                         conf=None if options else conf) as server, contextlib.ExitStack() as stack:
