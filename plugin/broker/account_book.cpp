@@ -54,6 +54,7 @@ Account* AccountBook::add(const broker::AccountKey& key, broker::PeriodKind kind
   }
   account->stage.count_in(changes_);
   first_end_s_ = std::min(first_end_s_, period.end_s);
+  last_start_s_ = std::max(last_start_s_, period.start_s);
   in_order_.clear();
   note_change();
   Account* added = account.get();
@@ -130,11 +131,14 @@ void AccountBook::rest_idle(const std::vector<Account*>& idle,
   if (any) std::erase_if(active_, [](const Account* account) { return !account->active; });
 }
 
-void AccountBook::find_first_end() {
+void AccountBook::find_bounds() {
   first_end_s_ = broker::period_never_ends;
-  for (const Account* account : in_order())
-    if (account->stage.load() != Stage::over)
-      first_end_s_ = std::min(first_end_s_, account->period.end_s);
+  last_start_s_ = 0;
+  for (const Account* account : in_order()) {
+    if (account->stage.load() == Stage::over) continue;
+    first_end_s_ = std::min(first_end_s_, account->period.end_s);
+    last_start_s_ = std::max(last_start_s_, account->period.start_s);
+  }
 }
 
 void AccountBook::forget_before(const broker::AccountKey& earlier) {

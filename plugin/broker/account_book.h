@@ -73,9 +73,11 @@ class AccountBook {
   /// Goes up when a stage or a limit changes, or an account comes or goes.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
   void note_change() { ++changes_; }
-  /// When the first period of these ends; Unix time. Of an account whose stage is over none does.
+  /// When the first period of these ends, and when the last of them began; Unix time. An account whose stage is
+  /// over has none.
   [[nodiscard]] broker::UnixSeconds first_end_s() const { return first_end_s_; }
-  void find_first_end();
+  [[nodiscard]] broker::UnixSeconds last_start_s() const { return last_start_s_; }
+  void find_bounds();
 
   /// Those that were erased and what they used.
   template <typename Visit>
@@ -98,6 +100,7 @@ class AccountBook {
   AccountIndex& index_;
   std::uint64_t changes_ = 0;
   broker::UnixSeconds first_end_s_ = broker::period_never_ends;
+  broker::UnixSeconds last_start_s_ = 0;
   std::map<broker::AccountKey, std::unique_ptr<Account>> accounts_;
   ClientRoom client_room_;
   using Names = std::tuple<std::string, broker::MediaType, broker::UnixSeconds>;

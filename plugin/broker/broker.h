@@ -154,6 +154,8 @@ class Broker final : public Control, public BrokerDesk {
   void fold_closed();
   void every_second();
   void roll_periods();
+  /// Accounts whose period is over, or has not begun since the clock was set back.
+  [[nodiscard]] std::vector<Account*> beyond_their_period(broker::UnixSeconds now) const;
   void probe_store();
   void cut_refusing();
   void cut_expired();

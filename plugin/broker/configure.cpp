@@ -138,7 +138,7 @@ void Broker::apply(std::shared_ptr<const broker::Config> config) {
     }
     apply_quota(*account, *quota);
   }
-  book_->find_first_end();
+  book_->find_bounds();
   // Accounts that are new: learn what is left of them.
   std::vector<Account*> fresh;
   for (const auto& [id, csp] : config_->csps)

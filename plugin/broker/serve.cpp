@@ -1,5 +1,6 @@
 // What relay threads and the clock ask of the broker (broker.h).
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,13 @@
 namespace plugin {
 
 namespace {
+
+/// How far a clock may be set back without a period that has begun being left again.
+constexpr std::int64_t clock_error_s = 60;
+
+bool is_ahead(const Account& account, broker::UnixSeconds now) {
+  return now < account.period.start_s - clock_error_s;
+}
 
 bool refuses(const Account* account) {
   return account != nullptr && refuses(account->stage.load(std::memory_order_acquire));
@@ -166,15 +174,31 @@ void Broker::fold_closed() {
   }
 }
 
+std::vector<Account*> Broker::beyond_their_period(broker::UnixSeconds now) const {
+  std::vector<Account*> found;
+  std::set<std::pair<std::string, broker::MediaType>> waiting;
+  book_->for_each([&](Account& account) {
+    if (account.stage.load() == Stage::over) return;
+    if (now < account.period.end_s && !is_ahead(account, now)) return;
+    found.push_back(&account);
+    // Where the clock leads back to may not have come to its end yet: until then allocations that go on would go
+    // round in a circle.
+    const broker::AccountKey& key = account.key;
+    const auto start_s = broker::period_at(account.period_kind, now).start_s;
+    const Account* next = book_->find({key.csp, key.media, start_s, key.client});
+    if (next != nullptr && next->stage.load() == Stage::over) waiting.insert({key.csp, key.media});
+  });
+  std::erase_if(found, [&](const Account* account) {
+    return waiting.contains({account->key.csp, account->key.media});
+  });
+  return found;
+}
+
 void Broker::roll_periods() {
   const auto now = now_s();
-  if (now < book_->first_end_s()) return;
-  std::vector<Account*> ended;
-  book_->for_each([&](Account& account) {
-    if (account.stage.load() != Stage::over && now >= account.period.end_s)
-      ended.push_back(&account);
-  });
-  if (ended.empty()) return book_->find_first_end();
+  if (now >= book_->last_start_s() - clock_error_s && now < book_->first_end_s()) return;
+  const std::vector<Account*> ended = beyond_their_period(now);
+  if (ended.empty()) return book_->find_bounds();
 
   std::vector<Account*> fresh;
   std::vector<Account*> successors;
@@ -190,14 +214,19 @@ void Broker::roll_periods() {
   settler_->exchange(fresh, Settler::Ask::at_least);
   for (std::size_t i = 0; i < ended.size(); ++i) {
     end_period(*ended[i], successors[i]);
+    const broker::AccountKey& key = ended[i]->key;
     // With the CSP's account: to do it for each of its clients would take the square of the time.
-    if (!ended[i]->key.client.empty()) continue;
-    book_->forget_before(ended[i]->key);
-    host_.info("period {} of {}/{} is over",
-               broker::period_name(ended[i]->period_kind, ended[i]->period.start_s),
-               ended[i]->key.csp, broker::to_string(ended[i]->key.media));
+    if (!key.client.empty()) continue;
+    const std::string period = broker::period_name(ended[i]->period_kind, ended[i]->period.start_s);
+    if (is_ahead(*ended[i], now)) {
+      host_.warning("the clock was set back: period {} of {}/{} has not begun", period, key.csp,
+                    broker::to_string(key.media));
+      continue;
+    }
+    book_->forget_before(key);
+    host_.info("period {} of {}/{} is over", period, key.csp, broker::to_string(key.media));
   }
-  book_->find_first_end();
+  book_->find_bounds();
   publish();
 }
 

@@ -148,10 +148,10 @@ void RedisLedger::end(const Incarnation& incarnation, Reports last_reports, Done
         done = std::move(done)](const Result<std::vector<Grant>>& told) mutable {
          const auto ledger = self.lock();
          if (!ledger) return;
-         // Who has ended takes no report any more.
-         const bool ended = !told && broker::says_ended(told.error());
-         if (!told && !ended) return done(told.error());
-         (*ledger)->end(incarnation, ended ? Reports{} : std::move(later), std::move(done));
+         // Where it has ended already nothing is taken any more; where an end did not arrive, it is.
+         if (!told && !broker::says_ended(told.error())) return done(told.error());
+         ++(*ledger)->steps_;
+         (*ledger)->end(incarnation, std::move(later), std::move(done));
        });
 }
 
@@ -218,19 +218,24 @@ void RedisLedger::take(const std::shared_ptr<Job>& job, std::size_t shard,
   const std::size_t items = is_report ? 2 + at.size() * report_arguments : 3;
   if (!answer) {
     const auto& error = answer.error();
-    job->error = error.message.find("ENDED") == std::string::npos
-                     ? error
-                     : broker::ended_error(keys::name_of(job->incarnation));
+    const bool ended = error.message.find("ENDED") != std::string::npos;
+    // That one shard knows of the end says nothing of a shard that did not answer.
+    if (!ended)
+      job->error = error;
+    else if (!job->error)
+      job->error = broker::ended_error(keys::name_of(job->incarnation));
   } else if (const auto& reply = answer.value().reply;
              !reply.has_items(items) || reply.items.size() != items ||
              !reply.items[0].is_integer() || !reply.items[1].is_text() ||
              (!is_report && !reply.items[2].is_integer())) {
     job->error = Error{"the Redis ledger answered something else than grants"};
   } else {
-    if (is_report)
+    if (is_report) {
       take_grants(*job, at, reply);
-    else if (reply.items[2].integer != 0)
+    } else if (reply.items[2].integer != 0) {
+      ++steps_;
       send_shard(job, shard, {});  // shares are left, of which there is no last report
+    }
     see_epoch(shard, reply.items[1].text);
   }
   job->finish_one();

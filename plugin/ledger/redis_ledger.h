@@ -45,6 +45,7 @@ class RedisLedger final : public broker::LedgerLink {
   void revocations(broker::UnixSeconds now_s,
                    Done<std::vector<broker::LedgerStore::Revocation>> done) override;
 
+  [[nodiscard]] std::uint64_t steps() const override { return steps_; }
   [[nodiscard]] bool is_shared() const override { return true; }
   [[nodiscard]] std::int64_t valid_until_ms() const override;
   /// It learns for 1.1 times the validity time from the first report of any relay, which may have come a look
@@ -81,6 +82,7 @@ class RedisLedger final : public broker::LedgerLink {
   const Clock& clock_;
   std::size_t relays_ = 1;
   std::int64_t next_look_ms_ = 0;
+  std::uint64_t steps_ = 0;
   std::function<void()> tell_again_ = [] {};
   std::array<std::string, ledger_keys::shards> epochs_;
   std::array<std::int64_t, ledger_keys::shards>

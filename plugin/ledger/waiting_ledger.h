@@ -19,7 +19,7 @@ namespace plugin {
 
 class WaitingLedger final : public broker::LedgerStore {
  public:
-  /// Both borrowed. A call that takes longer than wait_ms is an error.
+  /// Both borrowed. A call that gets on no further for wait_ms is an error.
   WaitingLedger(event_base* base, broker::LedgerLink& link, std::int64_t wait_ms)
       : base_(base), link_(link), wait_ms_(wait_ms) {}
 
@@ -72,7 +72,13 @@ class WaitingLedger final : public broker::LedgerStore {
         base_, -1, 0, [](int, short, void* flag) { *static_cast<bool*>(flag) = true; }, &over));
     const timeval longest{wait_ms_ / 1'000, wait_ms_ % 1'000 * 1'000};
     ::event_add(deadline.get(), &longest);
-    while (!answer->has_value() && !over) ::event_base_loop(base_, EVLOOP_ONCE);
+    std::uint64_t steps = link_.steps();
+    while (!answer->has_value() && !over) {
+      ::event_base_loop(base_, EVLOOP_ONCE);
+      if (!over || std::exchange(steps, link_.steps()) == link_.steps()) continue;
+      over = false;
+      ::event_add(deadline.get(), &longest);
+    }
     if (answer->has_value()) return std::move(**answer);
     return broker::Error{"no answer within " + std::to_string(wait_ms_ / 1'000) + " s"};
   }

@@ -66,6 +66,10 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
     return ready.error();
   std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(database).value()));
   if (Status prepared = ledger->prepare_statements(); !prepared) return prepared.error();
+  const Result<std::int64_t> newest = ledger->database_.query_number(
+      "SELECT coalesce(max(period_start_s), 0) FROM accounts", reading);
+  if (!newest) return newest.error();
+  ledger->newest_period_s_ = ledger->period_before_s_ = newest.value();
   return ledger;
 }
 
@@ -169,10 +173,15 @@ Result<std::vector<Grant>> SqliteLedger::exchange(const Incarnation& incarnation
     if (!grant) return grant.error();
     grants.push_back(grant.value());
   }
-  if (Status forgot = rows_.forget_clients(database_, newest_period_of_clients(reports)); !forgot)
-    return forgot.error();
+  if (Status forgot = forget_clients(reports); !forgot) return forgot.error();
   if (Status committed = transaction.value().commit(); !committed) return committed.error();
   return grants;
+}
+
+Status SqliteLedger::forget_clients(const std::vector<UsageReport>& reports) {
+  const UnixSeconds newest_s = newest_period_of_clients(reports);
+  if (newest_s > newest_period_s_) period_before_s_ = std::exchange(newest_period_s_, newest_s);
+  return rows_.forget_clients(database_, std::min(newest_s, period_before_s_));
 }
 
 Status SqliteLedger::mark_ended(const Incarnation& incarnation, std::int64_t number) {

@@ -64,11 +64,17 @@ class SqliteLedger final : public broker::LedgerStore {
   [[nodiscard]] broker::Status end_after(const broker::Incarnation& incarnation,
                                          const Settle& settle);
 
+  /// Drops clients of periods long before those that are reported. Of a clock that is ahead no client is dropped: a
+  /// period counts when the next has begun, or was in the file when it was opened.
+  [[nodiscard]] broker::Status forget_clients(const std::vector<broker::UsageReport>& reports);
+
   SqliteDatabase database_;  // declared first: the statements go before it
   SqliteRows rows_;
   SqliteStatement find_incarnation_, insert_incarnation_, end_incarnation_, forget_ended_;
   SqliteStatement open_incarnations_, usage_;
   SqliteStatement drop_revocations_, count_revocations_, revoke_, revocations_;
+  broker::UnixSeconds newest_period_s_ = 0;
+  broker::UnixSeconds period_before_s_ = 0;
 };
 
 }  // namespace plugin

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "broker_fixture.h"
+#include "text_count.h"
 
 using namespace testing;
 
@@ -54,6 +55,67 @@ TEST_CASE("an allocation moves into a period that has no credit yet once, not wi
   const auto record = only_record(running);
   CHECK(record["client_to_peer_octets"] == allocation.received[TURN_CLIENT_TO_PEER]);
   CHECK(record["peer_to_client_octets"] == allocation.received[TURN_PEER_TO_CLIENT]);
+}
+
+TEST_CASE("a clock that was ahead is followed back, with what was used in either period") {
+  constexpr std::int64_t september_s = 1'790'812'000;  // 2026-09-30
+  constexpr std::int64_t december_s = september_s + 70 * std::int64_t{86'400};
+  RunningBroker running(acme("10 kB", "per_client = \"9 kB\"", "month"), september_s);
+  FakeRelay relay(running.broker(), running.host, 0);
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
+  const auto set_clock = [&](std::int64_t now_s, const std::string& said, std::size_t times = 1) {
+    running.clock.set_unix_s(now_s);
+    REQUIRE(eventually([&] {
+      relay.tick();
+      return count(running.host.log_text(), said) == times;
+    }));
+  };
+  const auto relay_kb = [&](int count) {
+    for (int sent = 0; sent < count;)
+      REQUIRE(eventually([&] {
+        relay.tick();
+        const bool passed = relay.relay(allocation, TURN_CLIENT_TO_PEER, 1'000);
+        sent += passed ? 1 : 0;
+        return passed;
+      }));
+  };
+  relay_kb(6);
+  set_clock(december_s, "period 2026-09 of acme/data is over");
+  relay_kb(2);
+  set_clock(september_s + 10, "the clock was set back: period 2026-12 of acme/data has not begun");
+  // Of the client's part, too, what was used in September counts there.
+  relay_until_cut(running, relay, allocation);
+  CHECK(received(allocation) == 11'000);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  FakeAllocation refused;
+  CHECK(allocate(relay, of_acme("alice"), refused) == 486);
+  // When December comes it has begun already.
+  set_clock(december_s + 10, "period 2026-09 of acme/data is over", 2);
+  FakeAllocation later = allocated(relay, of_acme("alice"));
+  relay_until_cut(running, relay, later);
+  CHECK(received(later) == 7'000);
+  relay.close(later, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.stop();
+}
+
+TEST_CASE(
+    "a broker that started with a clock that was ahead counts in the right period once it is set") {
+  constexpr std::int64_t now_s = 1'790'812'000;
+  RunningBroker running(acme("10 kB", "", "month"), now_s + 1'500 * std::int64_t{86'400});
+  FakeRelay relay(running.broker(), running.host, 0);
+  running.clock.set_unix_s(now_s);
+  REQUIRE(eventually(
+      [&] { return running.host.log_text().find("has not begun") != std::string::npos; }));
+  FakeAllocation allocation = allocated(relay, of_acme("alice"));
+  relay_until_cut(running, relay, allocation);
+  CHECK(received(allocation) == 10'000);
+  relay.close(allocation, TURN_CLOSE_QUOTA_EXHAUSTED);
+  running.clock.set_unix_s(now_s + 31 * std::int64_t{86'400});
+  REQUIRE(eventually([&] {
+    return running.host.log_text().find("2026-09 of acme/data is over") != std::string::npos;
+  }));
+  FakeAllocation later = allocated(relay, of_acme("alice"));
+  relay.close(later, TURN_CLOSE_RELEASED);
 }
 
 TEST_CASE("allocations that go on into another period count there before their next packet") {

@@ -165,7 +165,7 @@ STORE_TEST("accounts without a last report keep their totals and lose their unsp
 STORE_TEST("a life with very many accounts ends whole, whatever it still reports") {
   TestType fixture;
   LedgerStore& store = fixture.store();
-  constexpr std::size_t clients = 700;
+  constexpr std::size_t clients = 1'100;
   std::vector<UsageReport> reports;
   for (std::size_t i = 0; i < clients; ++i) {
     reports.push_back(Report(acme_video, 100).charged(10).granted(40));

@@ -214,7 +214,7 @@ void Process::roll_periods() {
     book_.forget_before(ended[i]->key);
     place_.truth.dropped_before(life_, ended[i]->key, place_.share_of());
   }
-  book_.find_first_end();
+  book_.find_bounds();
 }
 
 void Process::apply_limit(std::size_t quota) {

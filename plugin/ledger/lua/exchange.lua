@@ -18,7 +18,7 @@ local share_field = 's:' .. ARGV[3]
 local is_written_off = ARGV[4] == 'write off'
 local report_ends = is_written_off or ARGV[4] == 'end'
 -- Shares without a last report, whose end is no part of one call, so that none holds the server for long.
-local ends_at_once = 128
+local ends_at_once = 512
 
 local function read_share(text)
   if not text then return {g = 0, c = 0, o0 = 0, o1 = 0, p0 = 0, p1 = 0, n = 0}, false end

@@ -35,6 +35,8 @@ class LedgerLink {
                       Done<Nothing> done) = 0;
   virtual void revocations(UnixSeconds now_s, Done<std::vector<LedgerStore::Revocation>> done) = 0;
 
+  /// Goes up with each step of a call that takes several: who waits for it sees that it gets on.
+  [[nodiscard]] virtual std::uint64_t steps() const { return 0; }
   /// Whether other relays may hold grants of the same accounts.
   [[nodiscard]] virtual bool is_shared() const = 0;
   /// Steady time up to which grants may be spent without another answer of the ledger; INT64_MAX
