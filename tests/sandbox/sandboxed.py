@@ -1,5 +1,6 @@
 """Runs turnserver with the broker for a test, as a user of its own, and looks at its process."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -90,7 +91,9 @@ class Broker(turn_server.Server):
         """/proc/PID/task/*/status as dictionaries."""
         found = []
         for file in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/status"):
-            found.append(dict(re.findall(r"^(\w+):\t(.*)$", file.read_text(encoding="ascii"), re.M)))
+            # A thread may end meanwhile.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found.append(dict(re.findall(r"^(\w+):\t(.*)$", file.read_text(encoding="ascii"), re.M)))
         return found
 
     def probed(self):

@@ -160,7 +160,8 @@ class ReconnectLeak(Row, unittest.TestCase):
                     wait_for(send_a_message, "a message arrives after the connection broke")
                     wait_for(lambda: self.clients_are_gone(server), "the server closes its clients' sockets")
                 try:
-                    wait_for(lambda: server.sockets() <= before, "only one connection to Redis is held", 3)
+                    wait_for(lambda: server.sockets() <= before, "only one connection to Redis is held",
+                             10 if binary == row.OURS else 3)
                 except AssertionError:
                     return True
                 return False

@@ -158,6 +158,7 @@ class SecondUsername(Row, unittest.TestCase):
             with open(file, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as text:
                 text.write(f'[broker]\nrealm = "example"\nstate_dir = "{directory}/state"\n{config}')
             options = [f"--plugin={PLUGIN}", f"--plugin-config={file}"]
+            known = 0
             for transport in ("udp", "tcp"):
                 with Server(row.OURS, options, loopback=True) as server, Peer() as peer, \
                         Client(server.port, transport) as client:
@@ -169,9 +170,17 @@ class SecondUsername(Row, unittest.TestCase):
                     self.assertEqual(peer.receive()[0], b"to the peer")
                     client.refresh(0)
                     records = os.path.join(directory, "state", "usage.jsonl")
-                    turn_server.wait_for(lambda: os.path.exists(records) and os.path.getsize(records), "its record")
-                    with open(records, encoding="utf-8") as lines:
-                        self.assertEqual({json.loads(line)["csp"] for line in lines}, {"mine"})
+                    known += 1
+                    turn_server.wait_for(lambda path=records, n=known: self.lines(path)[n - 1:], "its record")
+                    self.assertEqual({json.loads(line)["csp"] for line in self.lines(records)}, {"mine"})
+
+    @staticmethod
+    def lines(path):
+        """Those that are whole."""
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            return file.read().split("\n")[:-1]
 
 
 class TokenUsers(unittest.TestCase):

@@ -114,7 +114,8 @@ class NoUdp(Row, unittest.TestCase):
                 other.send(hello_record())
                 self.assertTrue(cookie_in(other.recv(2048)))
             try:
-                return client.answer_to(request.transaction, 0.2).kind == 2 and client.allocate().kind == 2
+                seconds = 0.2 if binary == row.OURS else 5
+                return client.answer_to(request.transaction, seconds).kind == 2 and client.allocate().kind == 2
             except NoAnswer:
                 return False
 
@@ -225,20 +226,9 @@ class DtlsClients(unittest.TestCase):
     def test_a_client_begins_anew_from_its_port(self):
         with DtlsServer(row.OURS) as server, source(server.port) as client:
             for _ in range(2):
-                client.send(hello_record())
-                cookie = cookie_in(client.recv(2048))
+                cookie = cookie_in(self.answer_of_kind(3, client, hello_record()))
                 hello = record(HANDSHAKE, fragment(CLIENT_HELLO, client_hello(cookie), 1), 1)
-                client.send(hello)
-                self.assertEqual(client.recv(2048)[13], 2)
-                self.drain(client)
-
-    @staticmethod
-    def drain(client):
-        client.settimeout(0.1)
-        with contextlib.suppress(TimeoutError):
-            while client.recv(2048):
-                pass
-        client.settimeout(5)
+                self.answer_of_kind(2, client, hello)
 
     def test_garbage_is_survived(self):
         hello = hello_record()

@@ -45,7 +45,10 @@ class ServerWithCli(Server):
             cli.sendall(b"secret\r\n")
             seen = b""
             while b"> " not in seen:
-                seen += cli.recv(4096)
+                more = cli.recv(4096)
+                if not more:
+                    break
+                seen += more
             cli.sendall(b"halt\r\n")
             with contextlib.suppress(ConnectionResetError):
                 while cli.recv(4096):

@@ -103,8 +103,11 @@ class Caller(Visitor):
 
     def hear_out(self, client):
         """What was late, and sent again, comes back twice; nobody would count what comes to a client that is gone."""
-        if not self.sent_again:
-            return
+        if self.sent_again:
+            self.hear_until_quiet(client)
+
+    @staticmethod
+    def hear_until_quiet(client):
         quiet_at = time.monotonic() + AGAIN_S
         while time.monotonic() < quiet_at:
             before = client.received
@@ -145,8 +148,7 @@ class Spender(Caller):
                 client.listen(0.25)
                 quiet = quiet + 1 if client.received == before else 0
             self.cuts += quiet >= 4
-            self.ending.wait(0.2)
-            client.listen(0.3)
+            self.hear_until_quiet(client)
         except (clean.NoAnswer, wire.Closed):
             pass  # cut off before it had all it wanted
         finally:

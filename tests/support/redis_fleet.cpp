@@ -91,7 +91,7 @@ std::string RedisSentinels::configuration(std::size_t sentinel) const {
     add("sentinel " + name + ' ' + master_name + ' ' + value);
   };
   of_master("monitor", "127.0.0.1 " + std::to_string(servers_.at(0)->port()) + " 2");
-  of_master("down-after-milliseconds", "500");
+  of_master("down-after-milliseconds", "2000");
   of_master("failover-timeout", "5000");
   if (!each_.password.empty()) of_master("auth-pass", each_.password);
   if (!password_.empty()) {
