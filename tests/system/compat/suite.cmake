@@ -1,4 +1,4 @@
-system_test(compat 300)
+system_test(compat 600)
 # What is coturn's own in a build with sanitizers.
 set(suppressions ${CMAKE_SOURCE_DIR}/coturn-patches)
 set_tests_properties(system-compat PROPERTIES ENVIRONMENT
