@@ -3,12 +3,14 @@
 import contextlib
 import socket
 import struct
+import time
 
 from turn_client import BINDING, Message
 
 BETWEEN = 50
 EXAMINED_KIB = 0.25  # for each source; what grows by more is flooded again
 FLOODS_MAX = 5
+SETTLE_S = 0.2
 
 
 def sources(first, count):
@@ -22,6 +24,7 @@ class Flood:
 
     def __init__(self, server, probe_port=None):
         self.server, self.used = server, 0
+        self.sockets = server.sockets()
         self.probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.probe.connect(("127.0.0.1", probe_port or server.port))
         self.probe.settimeout(0.2)
@@ -43,6 +46,13 @@ class Flood:
                 return
         raise AssertionError("the server answers no more")
 
+    def settle(self):
+        """Lets short sessions end that have a socket each: else how many there are at once, and with it the memory, is
+        a matter of how busy the machine is."""
+        deadline = time.monotonic() + SETTLE_S
+        while self.server.sockets() > self.sockets and time.monotonic() < deadline:
+            time.sleep(0.001)
+
     def send(self, datagram, count):
         """Sends datagram() from so many new sources; returns the first answer, b"" if there was none."""
         answer = b""
@@ -52,6 +62,7 @@ class Flood:
                 one.sendto(datagram(), ("127.0.0.1", self.server.port))
                 if number % BETWEEN == 0:
                     self.barrier()
+                    self.settle()
                     with contextlib.suppress(BlockingIOError):
                         answer = answer or one.recv(65536, socket.MSG_DONTWAIT)
         self.barrier()
