@@ -195,10 +195,10 @@ class ApiUser(Visitor):
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            response.read()
+            answer = response.read()
             self.calls += 1
             if response.status not in allowed and not self.soak.store_was_away(20):
-                self.trouble.append(f"{method} {path}: {response.status}")
+                self.trouble.append(f"{method} {path}: {response.status} {answer[:300]}")
         finally:
             connection.close()
 
