@@ -12,6 +12,7 @@ is in use. Prints one JSON object; ends with 1 when one of these does not hold.
 """
 
 import argparse
+import http.client
 import json
 import os
 import random
@@ -172,8 +173,18 @@ class Soak:
         finally:
             client.close()
 
+    def is_ready(self):
+        """Of all shards of the ledger, some of which may have begun later."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=30)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
+
     def run(self, seconds):
         wait_for(self.takes_calls, "the first allocation", 60)
+        wait_for(self.is_ready, "the API to send clients here", 60)
         began = time.monotonic()
         number = 0
         self.raise_quota()
