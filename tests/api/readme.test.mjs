@@ -103,7 +103,8 @@ test("the module works in Node.js against the demo relay", async () => {
   const script = `
     import { turnbroker } from ${JSON.stringify(path.join(root, "plugin/web/turnbroker.js"))};
     const broker = turnbroker({ baseUrl: "${DEMO}", apiKey: "demo-api-key-0123456789" });
-    const clientID = await broker.getTurnAddr("demo", "data", "alice");
+    // Not alice: an id of hers of this second has been revoked, and would be the same.
+    const clientID = await broker.getTurnAddr("demo", "data", "bob");
     const { iceServers } = await broker.getTurnCredentials(clientID);
     const usage = await new Promise((onUsage, onError) => {
       const watch = broker.watch(clientID, { onUsage: (event) => (watch.close(), onUsage(event)), onError });
