@@ -51,7 +51,7 @@ AllocateOptions mobile() {
 }
 
 bool gone(BrokerRelay& relay, std::string_view client) {
-  return wait_until(patience, [&] { return !live_row(relay, client); });
+  return wait_until(promptly, [&] { return !live_row(relay, client); });
 }
 
 std::string reason_of(const BrokerRelay& relay, std::string_view client) {
@@ -123,10 +123,10 @@ TEST_CASE("an operator cuts by id, by client and by CSP, and nothing else ends")
   CHECK(relay.ctl({"cut", live_row(relay, "one")->at("id")}).at("cut") == 1);
   CHECK(gone(relay, "one"));
   CHECK(reason_of(relay, "one") == "cancelled");
-  CHECK(one.wait_silent(patience));
+  CHECK(one.wait_silent(promptly));
 
   CHECK(relay.ctl({"cut", "--client", "two", "--csp", "acme"}).at("cut") == 1);
-  CHECK(wait_until(patience, [&] { return relay.usage().allocations == 1; }));
+  CHECK(wait_until(promptly, [&] { return relay.usage().allocations == 1; }));
   CHECK(two_again.send(1));
   CHECK(relay.ctl({"cut", "--client", "two"}).at("cut") == 1);
   CHECK(gone(relay, "two"));
@@ -153,7 +153,7 @@ TEST_CASE("a revoked client id is ended, refused, and stays so after a restart")
     const auto answer = relay.ctl({"revoke", alice.client_id});
     CHECK(answer.at("cut") == 1);
     CHECK(gone(relay, "alice"));
-    CHECK(of_alice.wait_silent(patience));
+    CHECK(of_alice.wait_silent(promptly));
     const auto record = record_of(relay, "alice");
     CHECK(record.at("reason") == "revoked");
     CHECK(record.at("client_to_peer_octets") == 123);

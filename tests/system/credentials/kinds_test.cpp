@@ -214,11 +214,11 @@ TEST_CASE("secrets are rotated by editing a file, and live allocations stay") {
   CHECK(try_allocate(relay, with_new).code == 401);
 
   files.write("acme.secrets", new_secret + "\n" + old_secret + "\n");
-  CHECK(wait_until(patience, [&] { return try_allocate(relay, with_new).ok(); }));
+  CHECK(wait_until(promptly, [&] { return try_allocate(relay, with_new).ok(); }));
   CHECK(try_allocate(relay, with_old));
 
   files.write("acme.secrets", new_secret + "\n");
-  CHECK(wait_until(patience, [&] { return try_allocate(relay, with_old).code == 401; }));
+  CHECK(wait_until(promptly, [&] { return try_allocate(relay, with_old).code == 401; }));
   CHECK(try_allocate(relay, with_new));
   CHECK(live.send(10));
   CHECK(live.client.refresh(600));
@@ -243,7 +243,7 @@ TEST_CASE("the broker's own secrets are rotated alike, and sign new client ids w
   text.erase(text.find(line), line.size());
   files.write("turnbroker.toml", text);
   std::filesystem::rename(files / "turnbroker.toml", relay.config_file());
-  CHECK(wait_until(patience, [&] { return try_allocate(relay, issued.credentials).code == 401; }));
+  CHECK(wait_until(promptly, [&] { return try_allocate(relay, issued.credentials).code == 401; }));
   const Issued later = issue(relay, "acme", "data", "alice");
   CHECK(later.credentials.password ==
         rest_password("the-second-secret-0123456789", later.credentials.username));

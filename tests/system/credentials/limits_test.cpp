@@ -59,7 +59,7 @@ TEST_CASE("per_client ends one client's allocations at its share, and leaves the
 
   // A larger share lets her in again.
   relay.write_csps(csp("acme", "1 MB", "per_client = \"20 kB\"", acme_secret));
-  CHECK(wait_until(patience, [&] { return try_allocate(relay, acme_user("alice")).ok(); }));
+  CHECK(wait_until(promptly, [&] { return try_allocate(relay, acme_user("alice")).ok(); }));
 }
 
 TEST_CASE("the volume of all clients counts before any share of one") {
@@ -119,7 +119,7 @@ TEST_CASE("rate slows an allocation down, does not end it, and what it drops is 
 
   // Without the limit all passes again.
   relay.write_csps(csp("acme", "1 GB", "", acme_secret));
-  CHECK(wait_until(patience, [&] {
+  CHECK(wait_until(promptly, [&] {
     bool all = true;
     for (int i = 0; i < 20; ++i) all = talk.send(1'000, Milliseconds(200)) && all;
     return all;
@@ -152,7 +152,7 @@ TEST_CASE("no more allocations at once than the quota says, however many ask tog
     CHECK(admitted == 3);
     CHECK(relay.usage().allocations == 3);
     CHECK(relay.ctl({"cut", "--csp", "acme"}).at("cut") == 3);
-    REQUIRE(wait_until(patience, [&] { return relay.usage().allocations == 0; }));
+    REQUIRE(wait_until(promptly, [&] { return relay.usage().allocations == 0; }));
   }
   // One goes, one may come.
   Talk one(as(relay, acme_user("one")));
@@ -163,7 +163,7 @@ TEST_CASE("no more allocations at once than the quota says, however many ask tog
   CHECK(wait_until(patience, [&] { return try_allocate(relay, acme_user("four")).ok(); }));
   CHECK(try_allocate(relay, acme_user("five")).code == 486);
   relay.write_csps(csp("acme", "1 GB", "allocations = 4", acme_secret));
-  CHECK(wait_until(patience, [&] { return try_allocate(relay, acme_user("five")).ok(); }));
+  CHECK(wait_until(promptly, [&] { return try_allocate(relay, acme_user("five")).ok(); }));
   CHECK(try_allocate(relay, acme_user("six")).code == 486);
 }
 

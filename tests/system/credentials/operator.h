@@ -19,6 +19,8 @@ namespace credentials_test {
 
 /// What any test waits for something that will happen.
 inline constexpr turntest::Milliseconds patience{20'000};
+/// What the product has for taking up a changed file. Slower builds get more.
+inline constexpr turntest::Milliseconds promptly{turntest::rounds(1'000, 5'000)};
 
 inline constexpr std::string_view broker_secret = "broker-secret-0123456789";
 inline constexpr std::uint16_t channel = 0x4000;

@@ -6,7 +6,6 @@
 #include <fstream>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "credentials/operator.h"
 
@@ -15,8 +14,6 @@ using namespace turntest;
 
 namespace {
 
-/// What the product has for taking up a changed file. Slower builds get more.
-constexpr Milliseconds promptly{rounds(1'000, 5'000)};
 constexpr std::string_view a_secret = "a-secret-of-its-own-0123",
                            b_secret = "b-secret-of-its-own-0123";
 
@@ -38,7 +35,7 @@ TEST_CASE("an edited file is taken up by itself, and one that is held open by SI
   BrokerRelay relay(options_with(a_with("1 MB")));
   CHECK(limit_of(relay, "a") == 1'000'000);
   relay.write_csps(a_with("2 MB"));
-  CHECK(wait_until(patience, [&] { return limit_of(relay, "a") == 2'000'000; }));
+  CHECK(wait_until(promptly, [&] { return limit_of(relay, "a") == 2'000'000; }));
 
   // Written but not closed: SIGHUP tells the server that it has changed.
   std::string text = read_file(relay.config_file());
@@ -46,7 +43,7 @@ TEST_CASE("an edited file is taken up by itself, and one that is held open by SI
   std::ofstream open(relay.config_file(), std::ios::binary);
   open << text << std::flush;
   relay.relay().process().signal(SIGHUP);
-  CHECK(wait_until(patience, [&] { return limit_of(relay, "a") == 3'000'000; }));
+  CHECK(wait_until(promptly, [&] { return limit_of(relay, "a") == 3'000'000; }));
   CHECK(relay.relay().process().running());
   open.close();
   CHECK(relay.relay().wait_output("configuration reloaded: 1 CSPs", patience));
@@ -59,7 +56,7 @@ TEST_CASE(
   REQUIRE(talk.send(1'000));
   relay.write_csps(a_with("2 MB") + csp("b", "1 potato", "", b_secret));
   std::string message;
-  REQUIRE(wait_until(patience, [&] {
+  REQUIRE(wait_until(promptly, [&] {
     const auto answer = status(relay).at("config_error");
     if (answer.is_string()) message = answer;
     return answer.is_string();
@@ -90,7 +87,7 @@ TEST_CASE(
   CHECK(talk.send(1));
 
   relay.write_csps(a_with("2 MB") + csp("b", "1 MB", "", b_secret));
-  CHECK(wait_until(patience, [&] { return limit_of(relay, "a") == 2'000'000; }));
+  CHECK(wait_until(promptly, [&] { return limit_of(relay, "a") == 2'000'000; }));
   CHECK(status(relay).at("config_error") == nullptr);
   CHECK(try_allocate(relay, user_of("b", b_secret, "bob")));
   CHECK(talk.send(1));
@@ -105,26 +102,26 @@ TEST_CASE("a file put into csp.d adds its CSPs, one taken away ends them") {
   CHECK(try_allocate(relay, user_of("b", b_secret, "bob")).code == 401);
 
   files.write("csp.d/b.toml", csp("b", "1 MB", "", b_secret));
-  CHECK(wait_until(patience,
+  CHECK(wait_until(promptly,
                    [&] { return try_allocate(relay, user_of("b", b_secret, "bob")).ok(); }));
   // A file that does not match the pattern is nobody's business.
   files.write("csp.d/c.toml.off", "this is no TOML");
   files.write("csp.d/b.toml", csp("b", "2 MB", "", b_secret));
-  CHECK(wait_until(patience, [&] { return limit_of(relay, "b") == 2'000'000; }));
+  CHECK(wait_until(promptly, [&] { return limit_of(relay, "b") == 2'000'000; }));
   CHECK(status(relay).at("config_error") == nullptr);
 
   // A broken one is named, and the rest stays as it is.
   files.write("csp.d/c.toml", "[csp.c]\nname = \"C\"\nsecret = 17\n");
-  REQUIRE(wait_until(patience, [&] { return status(relay).at("config_error") != nullptr; }));
+  REQUIRE(wait_until(promptly, [&] { return status(relay).at("config_error") != nullptr; }));
   CHECK_THAT(status(relay).at("config_error").get<std::string>(),
              Catch::StartsWith((files / "csp.d/c.toml").string() + ":3: csp.c.secret: "));
   CHECK(talk.send(1));
   std::filesystem::remove(files / "csp.d/c.toml");
-  CHECK(wait_until(patience, [&] { return status(relay).at("config_error") == nullptr; }));
+  CHECK(wait_until(promptly, [&] { return status(relay).at("config_error") == nullptr; }));
 
   Talk of_b(as(relay, user_of("b", b_secret, "bea")));
   std::filesystem::remove(files / "csp.d/b.toml");
-  CHECK(wait_until(patience, [&] { return !live_row(relay, "bea"); }));
+  CHECK(wait_until(promptly, [&] { return !live_row(relay, "bea"); }));
   CHECK(record_of(relay, "bea").at("reason") == "revoked");
   CHECK(try_allocate(relay, user_of("b", b_secret, "bob")).code == 401);
   CHECK(talk.send(1));
@@ -139,12 +136,12 @@ TEST_CASE("a lowered limit cuts and a raised one revives, both within a second")
     for (int i = 0; i < 10; ++i) REQUIRE(talk.send(1'000));
     // Above what is used: nothing happens to the call.
     relay.write_csps(a_with(std::to_string(20 + 10 * round) + " kB"));
-    REQUIRE(wait_until(patience, [&] { return limit_of(relay, "a") < 100'000; }));
+    REQUIRE(wait_until(promptly, [&] { return limit_of(relay, "a") < 100'000; }));
     REQUIRE(talk.send(1));
     // Below it.
     relay.write_csps(a_with("5 kB"));
-    REQUIRE(wait_until(patience, [&] { return !live_row(relay, "alice"); }));
-    CHECK(talk.wait_silent(patience));
+    REQUIRE(wait_until(promptly, [&] { return !live_row(relay, "alice"); }));
+    CHECK(talk.wait_silent(promptly));
     CHECK(try_allocate(relay, alice).code == 486);
     CHECK(relay.usage("a").exhausted);
     REQUIRE(wait_until(patience, [&] { return relay.records().size() == records + 1; }));
@@ -155,7 +152,7 @@ TEST_CASE("a lowered limit cuts and a raised one revives, both within a second")
     ++records;
 
     relay.write_csps(a_with("1 MB"));
-    REQUIRE(wait_until(patience, [&] { return limit_of(relay, "a") == 1'000'000; }));
+    REQUIRE(wait_until(promptly, [&] { return limit_of(relay, "a") == 1'000'000; }));
     CHECK_FALSE(relay.usage("a").exhausted);
   }
 }
@@ -180,7 +177,6 @@ TEST_CASE("no call of another CSP loses a packet while one CSP is edited twenty 
     }
     ++each_way;
   };
-  std::vector<Clock::duration> taken_up_after;
   for (int edit = 1; edit <= 20; ++edit) {
     // Now and then an edit cuts or revives a call of the edited CSP.
     const bool cuts = edit % 4 == 0;
@@ -191,17 +187,12 @@ TEST_CASE("no call of another CSP loses a packet while one CSP is edited twenty 
     }
     const std::uint64_t limit = cuts ? 1'000 : 1'000'000 + static_cast<std::uint64_t>(edit);
     files.write("csp.d/a.toml", a_with(std::to_string(limit) + " B"));
-    const TimePoint written = Clock::now();
-    REQUIRE(wait_until(patience, [&] {
+    REQUIRE(wait_until(promptly, [&] {
       step();
       return limit_of(relay, "a") == limit;
     }));
-    taken_up_after.push_back(Clock::now() - written);
     if (cuts) CHECK(try_allocate(relay, user_of("a", a_secret, "alice")).code == 486);
   }
-  // A busy machine may hold up one or another.
-  std::sort(taken_up_after.begin(), taken_up_after.end());
-  CHECK(taken_up_after[taken_up_after.size() / 2] <= promptly);
   for (Talk* talk : {&udp, &tls}) {
     CHECK(talk->client.sent() == TrafficCount{each_way * 700, each_way});
     CHECK(talk->peer.received() == TrafficCount{each_way * 700, each_way});

@@ -9,8 +9,6 @@ using namespace turntest;
 
 namespace {
 
-constexpr Milliseconds patience{20'000};
-
 BrokerRelayOptions with(std::string csps, std::string broker = "") {
   BrokerRelayOptions options;
   options.csp_toml = std::move(csps);
@@ -28,7 +26,7 @@ TEST_CASE("an allocation is cut at its quota, the next one gets 486, a raised li
   REQUIRE(client.bind_channel(0x4000, peer.address()).ok());
   const Bytes payload(1'000, 0x5a);
   for (int i = 0; i < 30; ++i) client.send_channel(0x4000, payload);
-  REQUIRE(wait_until(patience,
+  REQUIRE(wait_until(Milliseconds(3'000),
                      [&] { return relay.usage().exhausted && relay.usage().allocations == 0; }));
   REQUIRE(peer.settle());
   CHECK(peer.received().octets == 20'000);
@@ -37,7 +35,7 @@ TEST_CASE("an allocation is cut at its quota, the next one gets 486, a raised li
   TurnClient second(relay.client());
   CHECK(second.allocate().code == 486);
   relay.write_csps(BrokerRelay::acme("40 kB"));
-  REQUIRE(wait_until(patience, [&] {
+  REQUIRE(wait_until(Milliseconds(1'000), [&] {
     TurnClient third(relay.client());
     return third.allocate().ok();
   }));

@@ -231,17 +231,11 @@ TEST_CASE("the fleet hears at once of a relay that drains, and of its end") {
     return text.substr(0, text.find('\n'));
   };
   REQUIRE(wait_until(patience, [&] { return told() == "false"; }));
-  // Heartbeats come every two seconds: with these alone each after the first would be heard of two
-  // seconds after the one before. A busy machine may hold up one or another.
-  std::vector<Clock::duration> heard_after;
-  for (const bool drains : {true, false, true, false, true}) {
+  // Heartbeats come every two seconds: with these alone it would not be heard of twice in one.
+  for (const bool drains : {true, false, true}) {
     static_cast<void>(relay.ctl({"drain", drains ? "--stay" : "--cancel"}));
-    const TimePoint said = Clock::now();
-    REQUIRE(wait_until(patience, [&] { return told() == (drains ? "true" : "false"); }));
-    heard_after.push_back(Clock::now() - said);
+    CHECK(wait_until(Milliseconds(1'000), [&] { return told() == (drains ? "true" : "false"); }));
   }
-  std::sort(heard_after.begin(), heard_after.end());
-  CHECK(heard_after[heard_after.size() / 2] < Milliseconds(1'000));
   static_cast<void>(relay.ctl({"drain"}));
   check_settled(relay);
   CHECK(told().empty());

@@ -1,6 +1,5 @@
 // 200 allocations of one account on 4 relay threads flood until they are cut: never over the quota,
 // hardly under it, gone at once.
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <iomanip>
@@ -23,10 +22,7 @@ constexpr std::uint64_t payload_max_octets = 1'400;
 constexpr std::uint64_t megabyte = 1'000'000;
 /// A flood of a gigabyte through a relay that a busy machine slows down.
 constexpr Milliseconds flood_max{240'000};
-/// Until all are cut, and until a raised limit lets somebody in: of the runs' median, since a busy
-/// machine may hold up one or another.
-constexpr Milliseconds promptly{1'000};
-constexpr Milliseconds patience{20'000};
+constexpr Milliseconds gone_max{1'000};
 
 /// Rates, sizes, directions and transports as they come in a mixed crowd.
 MemberPlan plan_of(const BrokerRelay& relay, std::size_t index, std::mt19937_64& random) {
@@ -127,9 +123,9 @@ RunReport run(std::uint64_t limit, std::uint64_t seed) {
   report.flooding = since(start);
 
   // The flood goes on meanwhile.
-  CHECK(wait_until(patience, [&] { return relay.usage().allocations == 0; }));
+  CHECK(wait_until(gone_max * 5, [&] { return relay.usage().allocations == 0; }));
   report.gone = since(exhausted);
-  CHECK(wait_until(patience, [&] { return relay.records().size() >= allocations; }));
+  CHECK(wait_until(gone_max, [&] { return relay.records().size() >= allocations; }));
   TurnClient refused(relay.client());
   CHECK(refused.allocate().code == 486);
   swarm.stop();
@@ -143,6 +139,7 @@ RunReport run(std::uint64_t limit, std::uint64_t seed) {
   report.kernel_drops = swarm.kernel_drops();
   CHECK(swarm.foreign().packets == 0);
   CHECK(usage.exhausted);
+  CHECK(report.gone <= gone_max);
   CHECK(report.recorded <= limit);
   CHECK(report.received <= report.recorded);
   CHECK(usage.client_to_peer_octets >= swarm.peers_received().octets);
@@ -154,7 +151,7 @@ RunReport run(std::uint64_t limit, std::uint64_t seed) {
 
   const TimePoint raised = Clock::now();
   relay.write_csps(BrokerRelay::acme(volume(limit + megabyte)));
-  CHECK(wait_until(patience, [&] {
+  CHECK(wait_until(Milliseconds(1'000), [&] {
     TurnClient next(relay.client());
     return next.allocate().ok();
   }));
@@ -173,11 +170,6 @@ RunReport run(std::uint64_t limit, std::uint64_t seed) {
   CHECK(relay.usage().client_to_peer_octets == recorded.client_to_peer_octets);
   CHECK(relay.usage().peer_to_client_octets == recorded.peer_to_client_octets);
   return report;
-}
-
-Milliseconds median(std::vector<Milliseconds> times) {
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
 }
 
 double fraction(const RunReport& report) {
@@ -207,17 +199,12 @@ TEST_CASE("a flood of 200 allocations never exceeds the quota and leaves next to
   if (runs == 30) limits.push_back(1'000 * megabyte);
   const double most = runs == 30 ? 1e9 : 20e6;
   for (const auto limit : seeded_limits(runs - limits.size(), most, seed)) limits.push_back(limit);
-  std::vector<Milliseconds> gone, revived;
   for (std::size_t i = 0; i < limits.size(); ++i) {
     const RunReport report = run(limits[i], seed + i);
     print(report);
-    gone.push_back(report.gone);
-    revived.push_back(report.revived);
     CAPTURE(report.limit);
     CHECK(fraction(report) >= (report.limit >= 1'000 * megabyte ? 0.999 : 0.99));
     // Stronger: what is left does not cover a packet, but for those in the relay threads' hands.
     CHECK(report.limit - report.recorded <= (relay_threads + 1) * payload_max_octets);
   }
-  CHECK(median(gone) <= promptly);
-  CHECK(median(revived) <= promptly);
 }
