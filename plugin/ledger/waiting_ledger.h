@@ -75,7 +75,8 @@ class WaitingLedger final : public broker::LedgerStore {
     std::uint64_t steps = link_.steps();
     while (!answer->has_value() && !over) {
       ::event_base_loop(base_, EVLOOP_ONCE);
-      if (!over || std::exchange(steps, link_.steps()) == link_.steps()) continue;
+      if (!over || steps == link_.steps()) continue;
+      steps = link_.steps();
       over = false;
       ::event_add(deadline.get(), &longest);
     }

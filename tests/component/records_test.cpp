@@ -1,9 +1,7 @@
 // Usage records: their JSON and the file they are written to.
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -11,6 +9,7 @@
 #include "ctl_fixture.h"
 #include "records/record_writer.h"
 #include "records/recorded.h"
+#include "support/file_size_limit.h"
 
 using Catch::Matchers::Contains;
 using plugin::RecordWriter;
@@ -52,27 +51,6 @@ std::vector<int> from_to(int first, int last) {
 }
 
 const std::uint64_t line_octets = plugin::json_line(numbered(100)).size();
-
-/// Files of this process end at `octets` while it lives.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t octets) {
-    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit limit{.rlim_cur = octets, .rlim_max = old_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-
- private:
-  rlimit old_{};
-  void (*old_handler_)(int) = nullptr;
-};
 
 }  // namespace
 
@@ -254,7 +232,7 @@ TEST_CASE("a disk that fills in the middle of a line gets no half line, and all 
   const std::string path = directory / "usage.jsonl";
   RecordWriter writer({.path = path});
   {
-    const FileSizeLimit limit(line_octets * 5 / 2);
+    const turntest::FileSizeLimit limit(line_octets * 5 / 2);
     REQUIRE(writer.append(numbered(101), start));
     REQUIRE(writer.append(numbered(102), start));
     CHECK_FALSE(writer.append(numbered(103), start));

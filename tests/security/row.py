@@ -134,6 +134,26 @@ class Server(turn_server.Server):
         return count
 
 
+@contextlib.contextmanager
+def started(binary, options):
+    """A server that may refuse its options: yields it, or None if it ended instead, and not with 0."""
+    server = Server(binary, options, ready=False).start()
+    try:
+        if server.dies_or(server.answers):
+            if server.process.returncode == 0:
+                raise AssertionError(f"it ended as if all were well:\n{server.output()}")
+            yield None
+        else:
+            yield server
+    finally:
+        server.__exit__()
+
+
+def more_than_bound(records, began):
+    """Whether more records about clients were written since then than ten for each second, of which parts count."""
+    return records > 10 * (time.monotonic() - began + 2)
+
+
 def answer_or_end(server, client, message, octets):
     """Sends octets and waits for the answer to message; None if the server ended instead."""
     client.send(octets)

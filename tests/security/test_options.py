@@ -18,15 +18,11 @@ class OpenRelay(Row, unittest.TestCase):
     ROW, ID = 16, "open-relay-by-default"
 
     def is_affected(self, binary):
-        server = Server(binary, [], ready=False).start()
-        try:
-            if server.dies_or(server.answers):
-                self.assertNotEqual(server.process.returncode, 0)
+        with row.started(binary, []) as server:
+            if server is None:
                 return False
             with Client(server.port) as client:
                 return client.allocate().kind == 2
-        finally:
-            server.__exit__()
 
     def test_it_says_why_in_one_line(self):
         status, output = run_to_end()
@@ -74,14 +70,10 @@ class EmptySecret(Row, unittest.TestCase):
             return client.allocate().kind == 2
 
     def is_affected(self, binary):
-        server = Server(binary, [*self.REALM, "--static-auth-secret="], ready=False).start()
-        try:
-            if server.dies_or(server.answers):
-                self.assertNotEqual(server.process.returncode, 0)
+        with row.started(binary, [*self.REALM, "--static-auth-secret="]) as server:
+            if server is None:
                 return False
             return self.gets_in(server)
-        finally:
-            server.__exit__()
 
     def test_it_stops_the_start_in_one_line(self):
         for how in ({"options": ["--static-auth-secret="]}, {"options": ["--static-auth-secret= "]},
@@ -121,14 +113,10 @@ class KeyText(Row, unittest.TestCase):
             return client.allocate().kind == 2
 
     def is_affected(self, binary):
-        server = Server(binary, [*self.REALM, "-u", f"alice:0x{self.TEXT}"], ready=False).start()
-        try:
-            if server.dies_or(server.answers):
-                self.assertNotEqual(server.process.returncode, 0)
+        with row.started(binary, [*self.REALM, "-u", f"alice:0x{self.TEXT}"]) as server:
+            if server is None:
                 return False
             return self.gets_in(server)
-        finally:
-            server.__exit__()
 
     def test_it_stops_the_start_in_one_line_without_the_key(self):
         for text in (self.TEXT, "41" * 15, "41" * 15 + "4", "", "41" * 15 + "4 ", "-1" * 16, "0x" * 16):

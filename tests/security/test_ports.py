@@ -10,35 +10,30 @@ from row import UDP, Row, Server
 from test_challenges import IN_NAMESPACE, ONE, OTHER
 from test_floods import ACCOUNTS, LOCAL, NAMESPACE, client_from, relays
 from turn_client import ALLOCATE, XOR_RELAYED, Client, Peer, from_xor_address
-from turn_server import free_port
+from turn_server import relay_ports
 
 EVEN_PORT, RESERVATION_TOKEN = 0x18, 0x22
 WITH_NEXT = (EVEN_PORT, b"\x80")
 
 
-def range_of(first, last):
-    return [f"--min-port={first}", f"--max-port={last}"]
-
-
 @contextlib.contextmanager
 def held(count):
-    """So many ports in a row that this program has; yields them and their sockets."""
-    for first in range(20000, 32000, count + 1):
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            sockets = []
-            for port in range(first, first + count):
-                sockets.append(stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
-                sockets[-1].bind((LOCAL, port))
-            yield list(range(first, first + count)), sockets
-            return
-    raise AssertionError("no free range of ports")
+    """So many ports in a row that this program has; yields them, their sockets, and a server's options for them."""
+    with relay_ports(count) as options, contextlib.ExitStack() as stack:
+        first = int(options[0].split("=")[1])
+        ports = list(range(first, first + count))
+        sockets = []
+        for port in ports:
+            sockets.append(stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
+            sockets[-1].bind((LOCAL, port))
+        yield ports, sockets, options
 
 
 class PortOfAnother(Row, unittest.TestCase):
     ROW, ID = 80, "port-of-another-process"
 
     def is_affected(self, binary):
-        with held(2) as (ports, _), Server(binary, ["-z", *range_of(ports[0], ports[1])]) as server, \
+        with held(2) as (_, _, options), Server(binary, ["-z", *options]) as server, \
                 Client(server.port) as client:
             before = len(server.output())
             self.assertEqual(client.request(ALLOCATE, UDP, seconds=60).error, 508)
@@ -46,9 +41,9 @@ class PortOfAnother(Row, unittest.TestCase):
             return len(server.output()) - before > 100_000
 
     def test_the_one_that_is_free_is_found(self):
-        with held(31) as (ports, sockets), contextlib.ExitStack() as stack:
+        with held(31) as (ports, sockets, options), contextlib.ExitStack() as stack:
             free = 17
-            with Server(row.OURS, ["-z", *range_of(ports[0], ports[-1])], loopback=True) as server, Peer() as peer:
+            with Server(row.OURS, ["-z", *options], loopback=True) as server, Peer() as peer:
                 sockets[free].close()
                 clients = []
                 for port in ports[free:free + 5]:
@@ -61,8 +56,8 @@ class PortOfAnother(Row, unittest.TestCase):
                 self.assertIn("relay ports could not be bound", server.output())
 
     def test_of_a_pair_both_have_to_be_free(self):
-        with held(8) as (ports, sockets), \
-                Server(row.OURS, ["-z", *range_of(ports[0], ports[-1])]) as server, Client(server.port) as client:
+        with held(8) as (ports, sockets, options), \
+                Server(row.OURS, ["-z", *options]) as server, Client(server.port) as client:
             even = next(i for i, port in enumerate(ports) if port % 2 == 0 and i >= 2)
             sockets[even].close()
             self.assertEqual(client.request(ALLOCATE, UDP, WITH_NEXT).error, 508)
@@ -80,9 +75,8 @@ class NoPortLeft(Row, unittest.TestCase):
     ROUNDS = 300
 
     def is_affected(self, binary):
-        port = free_port()
-        with Server(binary, ["-z", *range_of(port, port)]) as server, Client(server.port) as client, \
-                Client(server.port) as late:
+        with relay_ports(1) as options, Server(binary, ["-z", *options]) as server, \
+                Client(server.port) as client, Client(server.port) as late:
             self.assertEqual(client.allocate().kind, 2)
             began = time.monotonic()
             for _ in range(self.ROUNDS):
@@ -90,7 +84,7 @@ class NoPortLeft(Row, unittest.TestCase):
             records = server.output().count("no available ports")
         print(f"\n  {records} records of {self.ROUNDS} Allocates")
         self.assertGreater(records, 0)
-        return records > 10 * (time.monotonic() - began + 2)
+        return row.more_than_bound(records, began)
 
 
 class Reservations(Row, unittest.TestCase):
